@@ -1,0 +1,1 @@
+"""Pure cryptography for credentials: bytes and values in, values out. Knows no service."""

@@ -1,0 +1,1 @@
+"""Strict encodings: one spelling per value."""

@@ -1,0 +1,1 @@
+"""Selective disclosure for JSON Web Tokens (RFC 9901)."""

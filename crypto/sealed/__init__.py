@@ -1,0 +1,1 @@
+"""Claims and index lists that only the resident can open."""

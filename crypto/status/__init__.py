@@ -1,0 +1,1 @@
+"""The token status list: bits, signed list, reference."""

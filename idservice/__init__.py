@@ -1,0 +1,1 @@
+"""A minimal-data municipal ID service: offices around one pure verification core."""

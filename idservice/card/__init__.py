@@ -1,0 +1,1 @@
+"""The printed card: claims in, PDF out, nothing kept."""

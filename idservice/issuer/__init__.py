@@ -1,0 +1,1 @@
+"""Claims in a clerk's hand become a credential; nothing stays."""

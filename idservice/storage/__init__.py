@@ -1,0 +1,1 @@
+"""SQLAlchemy adapters, one module and one database per office."""

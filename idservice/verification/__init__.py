@@ -1,0 +1,1 @@
+"""One pure core that every checking office calls."""

@@ -1,0 +1,1 @@
+"""A request for claims becomes an answer: accepted facts, or refused."""

@@ -1,0 +1,1 @@
+"""The reference holder: keeps, selects, presents."""

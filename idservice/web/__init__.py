@@ -1,0 +1,1 @@
+"""What every counter shares: bodies in, problems out, an allow-list for logs."""
