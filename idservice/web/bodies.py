@@ -1,0 +1,113 @@
+"""Bodies from outside, read once, with limits.
+
+A body has exactly the media type that its address accepts, no content encoding, at most the
+octets that its address allows, and arrives within `TIME_LIMIT`. JSON is strict
+(`crypto.encoding.canonical_json`); a form has no field twice.
+"""
+
+import asyncio
+from typing import Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import ClientDisconnect, Request
+
+from crypto.encoding import canonical_json
+from crypto.errors import Malformed
+from idservice.errors import Code, ServiceError
+
+SINGLE: Final = 96 * 1024
+RESPONSE: Final = 128 * 1024
+BATCH: Final = 8 * 1024 * 1024
+FIELDS: Final = 16
+TIME_LIMIT: Final = 15.0
+"""Seconds that a body may take to arrive."""
+
+_JSON = frozenset({b"application/json", b"application/json; charset=utf-8"})
+_FORM = frozenset(
+    {
+        b"application/x-www-form-urlencoded",
+        b"application/x-www-form-urlencoded; charset=utf-8",
+    }
+)
+
+
+async def read(request: Request, *, limit: int, media_types: frozenset[bytes]) -> bytes:
+    """Read the whole body.
+
+    Raises:
+        ServiceError: `unsupported_media_type`, `too_large`, or `invalid_request` for a body that
+            does not arrive.
+    """
+    media_type, declared = b"", 0
+    for name, value in request.scope["headers"]:
+        if name == b"content-type":
+            media_type = value
+        elif name == b"content-encoding":
+            raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
+        elif name == b"content-length":
+            declared = int(value) if value.isdigit() else limit + 1
+    if media_type not in media_types and media_type.lower() not in media_types:
+        raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
+    if declared > limit:
+        raise ServiceError(Code.TOO_LARGE)
+    try:
+        async with asyncio.timeout(TIME_LIMIT):
+            return await _collect(request, limit)
+    except (TimeoutError, ClientDisconnect) as error:
+        raise ServiceError(Code.INVALID_REQUEST) from error
+
+
+async def _collect(request: Request, limit: int) -> bytes:
+    """Collect the chunks; the usual body is one chunk and is not copied."""
+    message = await request.receive()
+    if message["type"] == "http.request" and not message.get("more_body", False):
+        body: bytes = message.get("body", b"")
+        if len(body) > limit:
+            raise ServiceError(Code.TOO_LARGE)
+        return body
+    chunks = bytearray()
+    while message["type"] == "http.request":
+        chunks += message.get("body", b"")
+        if len(chunks) > limit:
+            raise ServiceError(Code.TOO_LARGE)
+        if not message.get("more_body", False):
+            return bytes(chunks)
+        message = await request.receive()
+    raise ClientDisconnect
+
+
+async def read_json(request: Request, *, limit: int = SINGLE) -> canonical_json.JsonObject:
+    """Read a JSON object, strictly.
+
+    Raises:
+        ServiceError: as `read`; `bad_json` for anything but one strict JSON object.
+    """
+    body = await read(request, limit=limit, media_types=_JSON)
+    try:
+        return canonical_json.parse_object(body)
+    except Malformed as error:
+        raise ServiceError(Code.BAD_JSON) from error
+
+
+async def read_form(request: Request, *, limit: int = SINGLE) -> dict[str, str]:
+    """Read a form whose fields each stand once.
+
+    Raises:
+        ServiceError: as `read`; `invalid_request` for a repeated field, too many fields, or
+            octets that are not UTF-8.
+    """
+    body = await read(request, limit=limit, media_types=_FORM)
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=FIELDS,
+        )
+    except ValueError as error:
+        raise ServiceError(Code.INVALID_REQUEST) from error
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise ServiceError(Code.INVALID_REQUEST)
+    return form

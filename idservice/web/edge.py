@@ -1,0 +1,101 @@
+"""The outermost layer of every counter: what may enter, which headers leave, what a fault says.
+
+A request with another method, too many headers or too long an address stops here. Every answer
+carries the same protective headers. A fault of ours becomes one problem document and one log
+line without data; the exception goes no further, because servers print exception texts.
+"""
+
+import time
+from typing import Final
+
+from starlette.datastructures import MutableHeaders
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from idservice.errors import Code
+from idservice.web import problems, redaction
+
+METHODS: Final = frozenset({"GET", "POST", "OPTIONS"})
+HEADERS: Final = 64
+ADDRESS: Final = 4096
+"""Octets of path and query together."""
+
+PROTECTIVE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+)
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+class Edge:
+    """An ASGI layer around the whole application of one office."""
+
+    def __init__(self, app: ASGIApp, *, office: str, write: redaction.Write) -> None:
+        self._app = app
+        self._office = office
+        self._write = write
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request in, or answer it here."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = list(message.get("headers", ()))
+                if not any(name == b"cache-control" for name, _ in headers):
+                    headers.append(_NO_STORE)
+                headers.extend(PROTECTIVE)
+                message["headers"] = headers
+            await send(message)
+
+        refusal = _entrance(scope)
+        if refusal is not None:
+            await refusal(scope, receive, guarded)
+            return
+        begin = time.monotonic()
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception as error:  # noqa: BLE001, the last door: nothing of it may reach the server's log
+            self._write(
+                redaction.line(
+                    event="fault",
+                    office=self._office,
+                    route=_template(scope),
+                    status="5xx",
+                    duration=redaction.bucket(time.monotonic() - begin),
+                    error=type(error).__name__,
+                    where=redaction.where(error.__traceback__),
+                )
+            )
+            if not started:
+                await problems.problem(Code.UNAVAILABLE)(scope, receive, guarded)
+
+
+def _entrance(scope: Scope) -> Response | None:
+    if scope["method"] not in METHODS:
+        return Response(status_code=405, headers={"Allow": ", ".join(sorted(METHODS))})
+    if len(scope["headers"]) > HEADERS:
+        return Response(status_code=431)
+    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > ADDRESS:
+        return Response(status_code=414)
+    return None
+
+
+def _template(scope: Scope) -> str:
+    """Return the route's template; a path that matched no route is not repeated."""
+    route = scope.get("route")
+    return str(getattr(route, "path", "none"))
+
+
+def cacheable(response: Response, *, seconds: int) -> Response:
+    """Mark a public answer as cacheable and readable from every origin, without credentials."""
+    headers = MutableHeaders(raw=response.raw_headers)
+    headers["Cache-Control"] = f"public, max-age={seconds}"
+    headers["Access-Control-Allow-Origin"] = "*"
+    return response
