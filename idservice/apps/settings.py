@@ -1,0 +1,165 @@
+"""What a process is told, parsed once: its folder, and the environment.
+
+An office's folder is made by `idservice init`; the environment only says which database to use
+(`IDSERVICE_DATABASE`, `IDSERVICE_PENDING_DATABASE`, as SQLAlchemy addresses). There is no
+setting for logs, traces or retention, and there must never be one.
+"""
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+DATABASE = "IDSERVICE_DATABASE"
+PENDING_DATABASE = "IDSERVICE_PENDING_DATABASE"
+
+
+class UnusableSettings(Exception):
+    """The folder or the environment does not describe a process that may run."""
+
+
+class City(BaseModel):
+    """`city.json`: what is public about a city."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    issuer: str
+    languages: list[str]
+    demonstration: bool = False
+    test_hooks: bool = False
+
+
+class Verifier(BaseModel):
+    """`verifier.json`: what one verifier is told about itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    base_url: str
+    client_id_prefix: Literal["x509_hash", "x509_san_dns"]
+    policies: list[str]
+    api_keys: list[str]
+    redirect_uris: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerSettings:
+    """The issuer's process."""
+
+    folder: Path
+    base_url: str
+    city: City
+    database: str
+    pending_database: str
+    clock_offset: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifierSettings:
+    """One verifier's process."""
+
+    folder: Path
+    base_url: str
+    verifier: Verifier
+    database: str
+    clock_offset: int
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _read(path: Path, model: type[Model]) -> Model:
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UnusableSettings(f"{path.name} cannot be read in this folder") from error
+    except ValidationError as error:
+        members = sorted({".".join(map(str, item["loc"])) for item in error.errors()})
+        raise UnusableSettings(f"{path.name} is not as `init` writes it: {members}") from error
+
+
+def is_loopback(base_url: str) -> bool:
+    """Say whether an address names this machine only."""
+    host = urlsplit(base_url).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_base_url(base_url: str) -> None:
+    """Refuse an address that would send credentials in the clear, or that is no address.
+
+    Raises:
+        UnusableSettings: not an absolute `https` address without query and fragment; `http` is
+            accepted on loopback only.
+    """
+    parts = urlsplit(base_url)
+    plain = parts.scheme == "http" and is_loopback(base_url)
+    if parts.scheme != "https" and not plain:
+        raise UnusableSettings("outside loopback a base address begins with https://")
+    if not parts.hostname or parts.query or parts.fragment or parts.username is not None:
+        raise UnusableSettings("a base address has a host, and neither query nor fragment")
+    if base_url.endswith("/"):
+        raise UnusableSettings("a base address does not end with a slash")
+
+
+def _check_offset(offset: int, *, base_url: str, demonstration: bool) -> None:
+    if offset and not (demonstration and is_loopback(base_url)):
+        raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
+
+
+def _sqlite(path: Path) -> str:
+    return f"sqlite:///{path.resolve()}"
+
+
+def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -> IssuerSettings:
+    """Read what the issuer's process is told; `folder` is the city's `issuer` folder.
+
+    Raises:
+        UnusableSettings: a file is missing or wrong, or the address may not be served.
+    """
+    city = _read(folder.parent / "city.json", City)
+    check_base_url(city.issuer)
+    _check_offset(clock_offset, base_url=city.issuer, demonstration=city.demonstration)
+    if city.test_hooks and not is_loopback(city.issuer):
+        raise UnusableSettings("test hooks are refused outside loopback")
+    return IssuerSettings(
+        folder=folder,
+        base_url=city.issuer,
+        city=city,
+        database=environ.get(DATABASE) or _sqlite(folder / "lasting.db"),
+        pending_database=environ.get(PENDING_DATABASE) or _sqlite(folder / "pending.db"),
+        clock_offset=clock_offset,
+    )
+
+
+def verifier(
+    folder: Path,
+    *,
+    environ: Mapping[str, str],
+    clock_offset: int = 0,
+    demonstration: bool = False,
+) -> VerifierSettings:
+    """Read what a verifier's process is told; `demonstration` is what its trust bundle says.
+
+    Raises:
+        UnusableSettings: a file is missing or wrong, or the address may not be served.
+    """
+    own = _read(folder / "verifier.json", Verifier)
+    check_base_url(own.base_url)
+    _check_offset(clock_offset, base_url=own.base_url, demonstration=demonstration)
+    return VerifierSettings(
+        folder=folder,
+        base_url=own.base_url,
+        verifier=own,
+        database=environ.get(PENDING_DATABASE) or _sqlite(folder / "pending.db"),
+        clock_offset=clock_offset,
+    )
