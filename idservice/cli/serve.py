@@ -1,0 +1,112 @@
+"""`idservice serve`: one office, one process, one port."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from idservice import clock
+from idservice.apps import issuer, settings, verifier
+
+app = typer.Typer(
+    help="Run one office. All offices side by side run in the demonstration only.",
+    no_args_is_help=True,
+)
+
+CONCURRENCY = 256
+"""Connections served at once; the next one is answered 503."""
+GRACE = 10
+"""Seconds that a stopping process gives to what it has begun."""
+
+Folder = Annotated[Path, typer.Option(help="The office's folder, made by `idservice init`.")]
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(help="Port to listen on; 0 takes a free one.", min=0, max=65535)]
+Descriptor = Annotated[
+    int | None, typer.Option("--fd", help="Listen on this inherited socket instead.", min=3)
+]
+Offset = Annotated[
+    int, typer.Option("--clock-offset", help="Seconds to move the clock (demonstration only).")
+]
+
+
+def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
+    """Serve until a signal; nothing but our own fault lines is ever logged."""
+    config = uvicorn.Config(
+        office,
+        host=host,
+        port=port,
+        fd=descriptor,
+        http="httptools",
+        loop="uvloop" if os.name == "posix" else "asyncio",
+        ws="none",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        limit_concurrency=CONCURRENCY,
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=GRACE,
+    )
+    server = uvicorn.Server(config)
+    server.run()
+    if not server.started:
+        raise typer.Exit(2)
+
+
+def _refuse(error: Exception) -> typer.Exit:
+    typer.echo(f"Not started: {error}.", err=True)
+    return typer.Exit(2)
+
+
+@app.command("issuer", epilog="Example: idservice serve issuer --folder city/issuer --port 8080")
+def serve_issuer(
+    *,
+    folder: Folder,
+    host: Host = "127.0.0.1",
+    port: Port = 8080,
+    descriptor: Descriptor = None,
+    clock_offset: Offset = 0,
+) -> None:
+    """Issue, renew and withdraw credentials; publish lists, types and the trust bundle."""
+    try:
+        told = settings.issuer(folder, environ=os.environ, clock_offset=clock_offset)
+        office = issuer.create_app(
+            told,
+            clock=clock.SystemClock(offset=told.clock_offset),
+            random_bytes=secrets.token_bytes,
+        )
+    except settings.UnusableSettings as error:
+        raise _refuse(error) from error
+    _run(office, host=host, port=port, descriptor=descriptor)
+
+
+@app.command("verifier", epilog="Example: idservice serve verifier --folder library --port 8081")
+def serve_verifier(
+    *,
+    folder: Folder,
+    host: Host = "127.0.0.1",
+    port: Port = 8081,
+    descriptor: Descriptor = None,
+    clock_offset: Offset = 0,
+) -> None:
+    """Check credentials for one verifier, on its own machine; keep nothing."""
+    try:
+        told = settings.verifier(folder, environ=os.environ, clock_offset=clock_offset)
+        office = verifier.create_app(
+            told,
+            clock=clock.SystemClock(offset=told.clock_offset),
+            random_bytes=secrets.token_bytes,
+        )
+    except settings.UnusableSettings as error:
+        raise _refuse(error) from error
+    _run(office, host=host, port=port, descriptor=descriptor)
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command below `idservice`."""
+    root.add_typer(app, name="serve")
