@@ -1,0 +1,47 @@
+"""base64url with one spelling per value: no padding, no foreign character, no stray last bits.
+
+Carries out RFC 4648, section 5, as narrowed by RFC 7515, section 2. Leaves out ordinary
+base64, which `x5c` members use (RFC 7515, section 4.1.6): `crypto.x509` reads those itself.
+"""
+
+import pybase64
+
+from crypto.errors import Malformed
+
+_PAD = ("", "", "==", "=")
+_ENDS = ("", "", "AQgw", "AEIMQUYcgkosw048")
+"""What the last character may be, by length modulo four, so that its unused bits are zero."""
+
+
+def encode(data: bytes) -> str:
+    """Write `data` without padding."""
+    return pybase64.b64encode(data, b"-_").decode("ascii").rstrip("=")
+
+
+def decode(text: str | bytes) -> bytes:
+    """Read what `encode` writes, and nothing else.
+
+    Spec: RFC 4648, sections 3.5 and 5; RFC 7515, section 2.
+
+    Args:
+        text: any length, the empty text included; ASCII if given as bytes.
+
+    Returns:
+        The bytes whose only spelling `text` is.
+
+    Raises:
+        Malformed: a character outside the alphabet, padding, an impossible length, or unused
+            bits of the last character that are not zero.
+    """
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("ascii")
+        # `validate` lets the characters of ordinary base64 and padding through.
+        if "=" in text or "+" in text or "/" in text:
+            raise Malformed("base64url (RFC 7515, section 2): a foreign character")
+        rest = len(text) & 3
+        if rest and text[-1] not in _ENDS[rest]:
+            raise Malformed("base64url (RFC 4648, section 3.5): stray bits or a wrong length")
+        return pybase64.b64decode(text + _PAD[rest], b"-_", validate=True)
+    except ValueError as error:
+        raise Malformed("base64url (RFC 7515, section 2): a foreign character") from error

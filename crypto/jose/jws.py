@@ -1,0 +1,192 @@
+"""Signed JSON in the compact form, ES256 only.
+
+Carries out RFC 7515, sections 3.1 and 5, RFC 7518, section 3.4, and of RFC 8725 the sections
+3.1 (the caller names the algorithm), 3.10 (no key from the header) and 3.11 (explicit
+types). Leaves out the JSON serialisations, detached and unencoded payloads, critical headers
+and every other algorithm. Where the key comes from is the caller's matter: `jwk`, `jku`, `x5u`
+and `kid` are never looked at here.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from crypto.encoding import base64url, canonical_json
+from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.errors import BadSignature, Malformed, WrongAlgorithm
+
+Signer = Callable[[bytes], bytes]
+"""Takes the signing input and returns 64 octets, r then s; the key may live in hardware."""
+
+SIGNATURE_SIZE = 64
+_HALF = 32
+_HIGH_BIT = 0x80
+_VERIFYING = ec.ECDSA(SHA256())
+_SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)
+
+
+class Jws(NamedTuple):
+    """A compact JWS taken apart; nothing in it is verified."""
+
+    header: JsonObject
+    payload: bytes
+    signing_input: bytes
+    signature: bytes
+
+
+def parse(token: str) -> Jws:
+    """Take a compact JWS apart.
+
+    Spec: RFC 7515, sections 3.1 and 5.2, steps 1 to 7.
+
+    Returns:
+        Header as parsed, payload as it was signed; the payload need not be JSON.
+
+    Raises:
+        Malformed: not three parts, a part that is not base64url, or a header that is not one
+            JSON object without repeated members.
+
+    Not checked: everything else; see `check_header` and `verify_signature`.
+    """
+    parts = token.split(".")
+    if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
+        raise Malformed("JWS (RFC 7515, section 3.1): not three parts")
+    header, payload, signature = parts
+    return Jws(
+        canonical_json.parse_object(base64url.decode(header)),
+        base64url.decode(payload),
+        f"{header}.{payload}".encode("ascii"),
+        base64url.decode(signature),
+    )
+
+
+def check_header(header: Mapping[str, JsonValue], *, algorithm: str, typ: str) -> None:
+    """Check that the header says what the caller expects.
+
+    Spec: RFC 7515, sections 4.1.1, 4.1.9 and 4.1.11; RFC 8725, sections 3.1 and 3.11.
+
+    Args:
+        header: as parsed, not yet verified.
+        algorithm: compared as an exact string.
+        typ: compared as an exact string; this project writes every type in one way.
+
+    Raises:
+        WrongAlgorithm: another algorithm or type, or a critical or unencoded-payload header,
+            none of which is understood here.
+    """
+    if header.get("alg") != algorithm:
+        raise WrongAlgorithm("JWS (RFC 8725, section 3.1): not the algorithm asked for")
+    if header.get("typ") != typ:
+        raise WrongAlgorithm("JWS (RFC 8725, section 3.11): not the type asked for")
+    if "crit" in header or "b64" in header:
+        raise WrongAlgorithm("JWS (RFC 7515, section 4.1.11): a critical header")
+
+
+def verify_signature(jws: Jws, *, key: ec.EllipticCurvePublicKey) -> None:
+    """Check the ES256 signature of `jws` under `key`.
+
+    Spec: RFC 7518, section 3.4.
+
+    Raises:
+        BadSignature: not 64 octets, or not a signature of these bytes by this key.
+        ValueError: a key on another curve: our own mistake.
+
+    Not checked: the header (`check_header`), and whose key it is.
+    """
+    if key.curve.name != "secp256r1":
+        raise ValueError("not a P-256 key")
+    if len(jws.signature) != SIGNATURE_SIZE:
+        raise BadSignature("JWS (RFC 7518, section 3.4): not 64 octets")
+    try:
+        key.verify(_der(jws.signature), jws.signing_input, _VERIFYING)
+    except InvalidSignature as error:
+        raise BadSignature("JWS (RFC 7515, section 5.2): the signature does not verify") from error
+
+
+def verify(token: str, *, key: ec.EllipticCurvePublicKey, algorithm: str, typ: str) -> Jws:
+    """Parse a compact JWS, check its header and its signature.
+
+    Spec: RFC 7515, section 5.2.
+
+    Args:
+        token: as received.
+        key: P-256, trusted by the caller for this type.
+        algorithm: `ES256` is the only one that can succeed.
+        typ: the exact type expected.
+
+    Returns:
+        The parts, the signature verified.
+
+    Raises:
+        Malformed: as `parse`.
+        WrongAlgorithm: as `check_header`.
+        BadSignature: as `verify_signature`.
+
+    Not checked: anything inside the payload.
+    """
+    jws = parse(token)
+    check_header(jws.header, algorithm=algorithm, typ=typ)
+    verify_signature(jws, key=key)
+    return jws
+
+
+def sign(*, header: JsonObject, payload: bytes, signer: Signer) -> str:
+    """Write and sign a compact JWS.
+
+    Spec: RFC 7515, section 5.1.
+
+    Args:
+        header: `alg` must be ES256; written canonically, so equal headers give equal bytes.
+        payload: any bytes.
+        signer: asked once.
+
+    Returns:
+        The compact form.
+
+    Raises:
+        ValueError: another algorithm, or a signer that does not return 64 octets.
+    """
+    if header.get("alg") != "ES256":
+        raise ValueError("only ES256 is written")
+    head = base64url.encode(canonical_json.serialize(header))
+    signing_input = f"{head}.{base64url.encode(payload)}"
+    signature = signer(signing_input.encode("ascii"))
+    if len(signature) != SIGNATURE_SIZE:
+        raise ValueError("a signer returns 64 octets, r then s")
+    return f"{signing_input}.{base64url.encode(signature)}"
+
+
+def es256_signer(private_key: ec.EllipticCurvePrivateKey) -> Signer:
+    """Make a signer from a key held in memory.
+
+    Spec: RFC 7518, section 3.4; RFC 6979 (deterministic).
+
+    Raises:
+        ValueError: a key on another curve.
+
+    Secret: `private_key`.
+    """
+    if private_key.curve.name != "secp256r1":
+        raise ValueError("not a P-256 key")
+
+    def signer(signing_input: bytes) -> bytes:
+        r, s = decode_dss_signature(private_key.sign(signing_input, _SIGNING))
+        return r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
+
+    return signer
+
+
+def _der(signature: bytes) -> bytes:
+    """Write r and s as an ASN.1 SEQUENCE; by hand, because it stands on the hottest path."""
+    r = signature[:_HALF].lstrip(b"\0") or b"\0"
+    s = signature[_HALF:].lstrip(b"\0") or b"\0"
+    if r[0] >= _HIGH_BIT:
+        r = b"\0" + r
+    if s[0] >= _HIGH_BIT:
+        s = b"\0" + s
+    size_r, size_s = len(r), len(s)
+    return b"\x30%c\x02%c%b\x02%c%b" % (size_r + size_s + 4, size_r, r, size_s, s)
