@@ -22,7 +22,7 @@ HANDLE = handle.handle(SLIP)
 
 def test_a_new_slip_has_130_bits_and_no_more() -> None:
     assert handle.new_slip(random_bytes=lambda length: b"\xff" * length) == b"\x03" + b"\xff" * 16
-    assert handle.new_slip(random_bytes=lambda length: bytes(length)) == bytes(17)
+    assert handle.new_slip(random_bytes=bytes) == bytes(17)
 
 
 @given(slips)
@@ -63,7 +63,7 @@ def test_every_exchange_of_two_symbols_is_found() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "0" * 26, "0" * 28, "U" * 27, "*" * 27, "0" * 26 + "é", "-" * 200, "٠" * 27],
+    ["", "0" * 26, "0" * 28, "U" * 27, "*" * 27, "0" * 26 + "é", "-" * 200, "\u0660" * 27],
     ids=["empty", "short", "long", "U", "star", "accent", "dashes", "other digits"],
 )
 def test_text_that_is_no_slip_is_malformed(text: str) -> None:
