@@ -1,0 +1,349 @@
+"""The encrypted file of the reference wallet.
+
+DESIGN section 2: credentials and keys are with the resident and nowhere else. One file: a
+header with the cost and the salt of Argon2id (RFC 9106), then a libsodium secretbox over JSON
+that is filled up to a multiple of four MiB, so that an empty wallet and a full one look the
+same. Each save writes a new file, syncs it, and puts it in the place of the old one; a lock
+keeps a second process out. Overwriting at `erase` is best effort: what a flash memory or a
+snapshot kept of an older file stays encrypted under the passphrase.
+"""
+
+import fcntl
+import os
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import nacl.exceptions
+import nacl.pwhash.argon2id
+import nacl.secret
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.encoding import base64url, canonical_json
+from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.entropy import RandomBytes
+from crypto.errors import CryptoError
+from crypto.instant import UnixSeconds
+from crypto.jose import jwk
+from idservice.period import Period
+from idservice.wallet.model import Card, Instance, Pending, Receipt, Unusable, Use, Wallet
+
+FILE: Final = "wallet.sealed"
+BUCKET: Final = 4 * 1024 * 1024
+"""Two periods' cards with the largest portrait fit in one."""
+
+SHORTEST_PASSPHRASE: Final = 8
+"""Octets; asked for when a wallet is made."""
+
+_MAGIC = b"idservice-wallet-1\n"
+_HEADER = struct.Struct(f">{len(_MAGIC)}sII16s")
+_NONCE_LENGTH = 24
+_KEY_LENGTH = 32
+_LONGEST_FILE = 256 * 1024 * 1024
+_MEMORY_LIMIT = 1 << 30
+_PASSES_LIMIT = 16
+_LENGTH = struct.Struct(">Q")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one guess at a passphrase costs."""
+
+    passes: int = 3
+    memory: int = 64 * 1024 * 1024
+    """Octets: the second recommendation of RFC 9106, section 4, on one lane."""
+
+
+class WalletFile:
+    """One wallet's file, opened by its passphrase and locked against a second process."""
+
+    def __init__(self, *, path: Path, header: bytes, key: bytes, random_bytes: RandomBytes) -> None:
+        self._path = path
+        self._header = header
+        self._box = nacl.secret.SecretBox(key)
+        self._random_bytes = random_bytes
+
+    def load(self) -> Wallet:
+        """Return what was saved last, or an empty wallet."""
+        if not self._path.exists():
+            return Wallet()
+        sealed = _read(self._path)[_HEADER.size :]
+        try:
+            padded = self._box.decrypt(sealed)
+        except (nacl.exceptions.CryptoError, ValueError) as error:
+            raise Unusable("The passphrase is wrong, or the wallet file is damaged.") from error
+        (length,) = _LENGTH.unpack_from(padded)
+        return parse(padded[_LENGTH.size : _LENGTH.size + length])
+
+    def save(self, wallet: Wallet) -> None:
+        """Put `wallet` in the place of the last one; it survives a crash once this returns."""
+        content = write(wallet)
+        framed = _LENGTH.pack(len(content)) + content
+        padded = framed + bytes(-len(framed) % BUCKET)
+        sealed = self._box.encrypt(padded, self._random_bytes(_NONCE_LENGTH))
+        try:
+            _replace(self._path, self._header + sealed)
+        except OSError as error:
+            raise Unusable("The wallet file could not be written; nothing was sent.") from error
+
+    def erase(self) -> None:
+        """Overwrite the file and remove it."""
+        if not self._path.exists():
+            return
+        size = self._path.stat().st_size
+        with self._path.open("r+b") as file:
+            file.write(bytes(size))
+            file.flush()
+            os.fsync(file.fileno())
+        self._path.unlink()
+        _sync_folder(self._path.parent)
+
+
+@contextmanager
+def opened(
+    folder: Path, *, passphrase: bytes, random_bytes: RandomBytes, cost: Cost | None = None
+) -> Iterator[WalletFile]:
+    """Open the wallet in `folder`, or make one there, and keep others out until done.
+
+    Raises:
+        Unusable: the folder cannot be used, the file is not a wallet, or another process has it.
+    """
+    path = folder / FILE
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "wallet.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Unusable("The wallet's folder cannot be used.") from error
+    try:
+        _lock(lock)
+        header = _header(path, passphrase=passphrase, cost=cost, random_bytes=random_bytes)
+        key = _derive(header, passphrase)
+        yield WalletFile(path=path, header=header, key=key, random_bytes=random_bytes)
+    finally:
+        os.close(lock)
+
+
+def exists(folder: Path) -> bool:
+    """Say whether there is a wallet in the folder."""
+    return (folder / FILE).exists()
+
+
+def write(wallet: Wallet) -> bytes:
+    """Write a wallet as canonical JSON."""
+    root = wallet.root_fingerprint
+    value: JsonObject = {
+        "root": None if root is None else base64url.encode(root),
+        "bundle": base64url.encode(wallet.bundle),
+        "cards": [_write_card(card) for card in wallet.cards],
+        "pending": None if wallet.pending is None else _write_pending(wallet.pending),
+        "receipts_on": wallet.receipts_on,
+        "receipts": [_write_receipt(receipt) for receipt in wallet.receipts],
+    }
+    return canonical_json.serialize(value)
+
+
+def parse(data: bytes) -> Wallet:
+    """Read what `write` wrote."""
+    try:
+        reader = _Reader(canonical_json.parse_canonical(data))
+        root = reader.value.get("root")
+        pending = reader.value.get("pending")
+        return Wallet(
+            root_fingerprint=None if root is None else base64url.decode(reader.text("root")),
+            bundle=base64url.decode(reader.text("bundle")),
+            cards=tuple(_parse_card(card) for card in reader.children("cards")),
+            pending=None if pending is None else _parse_pending(reader.child("pending")),
+            receipts_on=reader.value.get("receipts_on") is True,
+            receipts=tuple(_parse_receipt(one) for one in reader.children("receipts")),
+        )
+    except (CryptoError, TypeError, ValueError) as error:
+        raise Unusable("The wallet file holds something else than a wallet.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads members of the expected type; anything else is a damaged file."""
+
+    value: JsonObject = field(repr=False)
+
+    def text(self, name: str) -> str:
+        found = self.value.get(name)
+        if not isinstance(found, str):
+            raise TypeError("a text is missing")
+        return found
+
+    def number(self, name: str) -> int:
+        found = self.value.get(name)
+        if isinstance(found, bool) or not isinstance(found, int):
+            raise TypeError("a number is missing")
+        return found
+
+    def child(self, name: str) -> "_Reader":
+        return _reader(self.value.get(name))
+
+    def children(self, name: str) -> "Iterator[_Reader]":
+        found = self.value.get(name)
+        if not isinstance(found, list):
+            raise TypeError("a list is missing")
+        return iter([_reader(entry) for entry in found])
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        found = self.value.get(name)
+        if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+            raise TypeError("a list of texts is missing")
+        return tuple(str(one) for one in found)
+
+
+def _reader(value: JsonValue) -> _Reader:
+    if not isinstance(value, dict):
+        raise TypeError("an object is missing")
+    return _Reader(value)
+
+
+def _write_key(key: ec.EllipticCurvePrivateKey) -> JsonObject:
+    return {**jwk.private_jwk(key)}
+
+
+def _write_card(card: Card) -> JsonObject:
+    return {
+        "configuration": card.configuration,
+        "vct": card.vct,
+        "period": card.period,
+        "nbf": card.not_before,
+        "exp": card.expires,
+        "instances": [
+            {
+                "credential": one.credential,
+                "key": _write_key(one.key),
+                "use": one.use.value,
+                "showings": one.showings,
+            }
+            for one in card.instances
+        ],
+    }
+
+
+def _parse_card(reader: _Reader) -> Card:
+    return Card(
+        configuration=reader.text("configuration"),
+        vct=reader.text("vct"),
+        period=Period(reader.number("period")),
+        not_before=UnixSeconds(reader.number("nbf")),
+        expires=UnixSeconds(reader.number("exp")),
+        instances=tuple(
+            Instance(
+                credential=one.text("credential"),
+                key=jwk.parse_private(one.child("key").value),
+                use=Use(one.text("use")),
+                showings=one.number("showings"),
+            )
+            for one in reader.children("instances")
+        ),
+    )
+
+
+def _write_pending(pending: Pending) -> JsonObject:
+    return {
+        "code": pending.code,
+        "configuration": pending.configuration,
+        "access_token": pending.access_token,
+        "keys": [_write_key(key) for key in pending.keys],
+        "until": pending.until,
+    }
+
+
+def _parse_pending(reader: _Reader) -> Pending:
+    return Pending(
+        code=reader.text("code"),
+        configuration=reader.text("configuration"),
+        access_token=reader.text("access_token"),
+        keys=tuple(jwk.parse_private(key.value) for key in reader.children("keys")),
+        until=UnixSeconds(reader.number("until")),
+    )
+
+
+def _write_receipt(receipt: Receipt) -> JsonObject:
+    return {
+        "day": receipt.day,
+        "verifier": receipt.verifier,
+        "policy": receipt.policy,
+        "claims": list(receipt.claims),
+        "until": receipt.until,
+    }
+
+
+def _parse_receipt(reader: _Reader) -> Receipt:
+    return Receipt(
+        day=reader.text("day"),
+        verifier=reader.text("verifier"),
+        policy=reader.text("policy"),
+        claims=reader.texts("claims"),
+        until=UnixSeconds(reader.number("until")),
+    )
+
+
+def _header(
+    path: Path, *, passphrase: bytes, cost: Cost | None, random_bytes: RandomBytes
+) -> bytes:
+    if path.exists():
+        return _read(path)[: _HEADER.size]
+    if len(passphrase) < SHORTEST_PASSPHRASE:
+        raise Unusable(f"A new wallet's passphrase has at least {SHORTEST_PASSPHRASE} characters.")
+    chosen = cost or Cost()
+    salt = random_bytes(nacl.pwhash.argon2id.SALTBYTES)
+    return _HEADER.pack(_MAGIC, chosen.passes, chosen.memory, salt)
+
+
+def _derive(header: bytes, passphrase: bytes) -> bytes:
+    magic, passes, memory, salt = _HEADER.unpack(header)
+    if magic != _MAGIC or passes > _PASSES_LIMIT or memory > _MEMORY_LIMIT:
+        raise Unusable("The file in the wallet's folder is not a wallet.")
+    try:
+        return nacl.pwhash.argon2id.kdf(
+            _KEY_LENGTH, passphrase, salt, opslimit=passes, memlimit=memory
+        )
+    except (nacl.exceptions.CryptoError, ValueError) as error:
+        raise Unusable("The file in the wallet's folder is not a wallet.") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "rb") as file:
+            data = file.read(_LONGEST_FILE)
+    except OSError as error:
+        raise Unusable("The wallet file cannot be read.") from error
+    if len(data) < _HEADER.size:
+        raise Unusable("The file in the wallet's folder is not a wallet.")
+    return data
+
+
+def _lock(descriptor: int) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise Unusable("Another process has this wallet open.") from error
+
+
+def _replace(path: Path, data: bytes) -> None:
+    new = path.with_suffix(".new")
+    with suppress(FileNotFoundError):
+        new.unlink()
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,215 @@
+import dataclasses
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from crypto.encoding import canonical_json
+from crypto.instant import UnixSeconds
+from crypto.jose import jwk
+from idservice.period import Period
+from idservice.storage import wallet as storage
+from idservice.wallet.model import Card, Instance, Pending, Receipt, Unusable, Use, Wallet
+
+PASSPHRASE = b"correct horse battery"
+CHEAP = storage.Cost(passes=1, memory=8 * 1024)
+
+
+def opened(folder: Path, passphrase: bytes = PASSPHRASE):
+    return storage.opened(folder, passphrase=passphrase, random_bytes=os.urandom, cost=CHEAP)
+
+
+def full_wallet(portrait: int = 0) -> Wallet:
+    instances = tuple(
+        Instance(
+            credential=f"credential-{place}~" + "x" * portrait,
+            key=jwk.generate(random_bytes=os.urandom),
+            use=use,
+            showings=place,
+        )
+        for place, use in enumerate(Use)
+    )
+    card = Card(
+        configuration="resident_sd_jwt",
+        vct="https://issuer.example/vct/resident/1",
+        period=Period(11),
+        not_before=UnixSeconds(100),
+        expires=UnixSeconds(200),
+        instances=instances,
+    )
+    return Wallet(
+        root_fingerprint=bytes(32),
+        bundle=b'{"a":1}',
+        cards=(card,),
+        pending=Pending(
+            code="code",
+            configuration="resident_sd_jwt",
+            access_token="token",
+            keys=(jwk.generate(random_bytes=os.urandom),),
+            until=UnixSeconds(50),
+        ),
+        receipts_on=True,
+        receipts=(
+            Receipt(
+                day="2026-11-23",
+                verifier="Library",
+                policy="library-card",
+                claims=("resident",),
+                until=UnixSeconds(70),
+            ),
+        ),
+    )
+
+
+def test_what_was_saved_is_loaded_by_the_next_process(tmp_path):
+    wallet = full_wallet()
+    with opened(tmp_path) as store:
+        assert store.load() == Wallet()
+        store.save(wallet)
+    with opened(tmp_path) as store:
+        assert storage.write(store.load()) == storage.write(wallet)
+
+
+def test_the_file_is_written_back_as_the_very_same_bytes():
+    written = storage.write(full_wallet())
+    assert storage.write(storage.parse(written)) == written
+
+
+def test_wrong_passphrase_is_refused(tmp_path):
+    with opened(tmp_path) as store:
+        store.save(full_wallet())
+    with (
+        opened(tmp_path, b"another passphrase") as store,
+        pytest.raises(Unusable, match="passphrase is wrong"),
+    ):
+        store.load()
+
+
+def test_changed_file_is_refused(tmp_path):
+    with opened(tmp_path) as store:
+        store.save(full_wallet())
+    path = tmp_path / storage.FILE
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with opened(tmp_path) as store, pytest.raises(Unusable):
+        store.load()
+
+
+@pytest.mark.parametrize("content", [b"", b"PNG", b"x" * 4096], ids=["empty", "short", "foreign"])
+def test_foreign_file_is_refused(tmp_path, content):
+    (tmp_path / storage.FILE).write_bytes(content)
+    with pytest.raises(Unusable, match="not a wallet"), opened(tmp_path):
+        pass
+
+
+def test_header_asking_for_absurd_memory_is_refused(tmp_path):
+    header = storage._HEADER.pack(storage._MAGIC, 3, 1 << 31, bytes(16))
+    (tmp_path / storage.FILE).write_bytes(header + bytes(64))
+    with pytest.raises(Unusable, match="not a wallet"), opened(tmp_path):
+        pass
+
+
+def test_short_passphrase_makes_no_wallet(tmp_path):
+    with pytest.raises(Unusable, match="at least 8"), opened(tmp_path, b"short"):
+        pass
+    assert not storage.exists(tmp_path)
+
+
+def test_size_is_the_same_for_an_empty_wallet_and_a_full_one(tmp_path):
+    sizes = []
+    for name, wallet in (("a", Wallet()), ("b", full_wallet()), ("c", full_wallet(200_000))):
+        with opened(tmp_path / name) as store:
+            store.save(wallet)
+        sizes.append((tmp_path / name / storage.FILE).stat().st_size)
+    assert len(set(sizes)) == 1
+
+
+def test_files_are_for_their_owner_only(tmp_path):
+    folder = tmp_path / "wallet"
+    with opened(folder) as store:
+        store.save(Wallet())
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+
+
+def test_nothing_readable_stands_in_the_file(tmp_path):
+    with opened(tmp_path) as store:
+        store.save(full_wallet())
+    content = (tmp_path / storage.FILE).read_bytes()
+    for canary in (b"Library", b"credential-0", b"token", b"issuer.example", PASSPHRASE):
+        assert canary not in content
+
+
+def test_second_process_is_kept_out(tmp_path):
+    with opened(tmp_path) as store:
+        store.save(Wallet())
+        with pytest.raises(Unusable, match="Another process"), opened(tmp_path):
+            pass
+    with opened(tmp_path) as store:
+        assert store.load() == Wallet()
+
+
+def test_crash_before_replacing_leaves_the_old_wallet(tmp_path, monkeypatch):
+    old = full_wallet()
+    with opened(tmp_path) as store:
+        store.save(old)
+
+        def crash(*_arguments):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(storage.os, "fsync", crash)
+        with pytest.raises(Unusable, match="could not be written"):
+            store.save(dataclasses.replace(old, cards=()))
+        monkeypatch.undo()
+    with opened(tmp_path) as store:
+        assert storage.write(store.load()) == storage.write(old)
+        store.save(Wallet())
+        assert store.load() == Wallet()
+
+
+def test_erased_wallet_is_gone(tmp_path):
+    with opened(tmp_path) as store:
+        store.save(full_wallet())
+        store.erase()
+        store.erase()
+    assert not storage.exists(tmp_path)
+    with opened(tmp_path) as store:
+        assert store.load() == Wallet()
+
+
+EMPTY = {
+    "bundle": "",
+    "cards": [],
+    "pending": None,
+    "receipts": [],
+    "receipts_on": False,
+    "root": None,
+}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cards": [1]},
+        {"cards": 1},
+        {"bundle": 1},
+        {"bundle": "*"},
+        {"pending": 1},
+        {
+            "pending": {
+                "keys": [],
+                "code": "",
+                "access_token": "",
+                "configuration": "",
+                "until": "d",
+            }
+        },
+        {"receipts": [{"claims": 1, "day": "", "policy": "", "until": 1, "verifier": ""}]},
+    ],
+)
+def test_other_contents_are_refused(change):
+    assert storage.parse(canonical_json.serialize(EMPTY)) == Wallet()
+    with pytest.raises(Unusable, match="something else"):
+        storage.parse(canonical_json.serialize(EMPTY | change))
