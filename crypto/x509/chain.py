@@ -17,6 +17,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from crypto.errors import Expired, Malformed, NotYetValid, Untrusted
@@ -54,9 +55,13 @@ def load(der: bytes) -> x509.Certificate:
     if len(der) > LARGEST_CERTIFICATE:
         raise Malformed("certificate too large")
     try:
-        return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion) as error:
+        certificate = x509.load_der_x509_certificate(der)
+    except (ValueError, x509.InvalidVersion, CryptographyDeprecationWarning) as error:
         raise Malformed("not a certificate (RFC 5280, 4.1)") from error
+    # the library lets the last octet of the signature leave bits unused: a second spelling
+    if not der.endswith(b"\0" + certificate.signature):
+        raise Malformed("a signature has whole octets (X.690, 8.6.2)")
+    return certificate
 
 
 def load_root(der: bytes) -> x509.Certificate:

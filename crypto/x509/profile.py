@@ -116,6 +116,8 @@ def check(certificate: x509.Certificate, *, role: Role) -> None:
     extensions = _extensions(certificate)
     if certificate.version is not x509.Version.v3:
         raise Untrusted("not a version 3 certificate (RFC 5280, 4.1.2.1)")
+    if certificate.serial_number <= 0:
+        raise Untrusted("the serial number is not positive (RFC 5280, 4.1.2.2)")
     known = _KNOWN_TO_AUTHORITIES if role in AUTHORITIES else _KNOWN_TO_LEAVES
     if any(extension.critical and extension.oid not in known for extension in extensions):
         raise Untrusted("unknown critical extension (RFC 5280, 4.2)")

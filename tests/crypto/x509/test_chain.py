@@ -1,3 +1,4 @@
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -295,6 +296,17 @@ def test_an_extension_that_stands_twice_is_malformed() -> None:
         chain.verify(
             (octets.replace(purpose, names),), root=ROOT.certificate, role=Role.ISSUER, now=NOW
         )
+
+
+@pytest.mark.parametrize("strict", [False, True], ids=["warned", "raised"])
+def test_a_serial_number_that_is_not_positive_is_refused(*, strict: bool) -> None:
+    octets = der(certificates.leaf(ROOT))
+    assert octets.count(b"\xa0\x03\x02\x01\x02\x02\x01\x03") == 1
+    changed = octets.replace(b"\x02\x01\x02\x02\x01\x03", b"\x02\x01\x02\x02\x01\x00")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if strict else "ignore")
+        with pytest.raises(Malformed if strict else Untrusted):
+            chain.verify((changed,), root=ROOT.certificate, role=Role.ISSUER, now=NOW)
 
 
 def test_asking_for_an_authority_is_a_bug_of_the_caller() -> None:
