@@ -1,6 +1,7 @@
 """`idservice serve`: one office, one process, one port."""
 
 import os
+import resource
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +35,8 @@ Offset = Annotated[
 
 
 def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
-    """Serve until a signal; nothing but our own fault lines is ever logged."""
+    """Serve until a signal; nothing but our own fault lines is ever logged, no core is dumped."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     config = uvicorn.Config(
         office,
         host=host,
