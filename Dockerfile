@@ -6,6 +6,7 @@ RUN python -m venv /opt/idservice && \
     /opt/idservice/bin/pip install --no-cache-dir --require-hashes -r requirements.lock
 COPY crypto crypto
 COPY idservice idservice
+COPY docs/data-inventory.toml docs/data-inventory.toml
 RUN /opt/idservice/bin/pip install --no-cache-dir --no-build-isolation --no-deps .
 
 FROM python:3.11-slim

@@ -1,0 +1,1 @@
+"""Compares what the documents say with what is there; imports no office."""

@@ -1,0 +1,52 @@
+"""The columns of a live database against the inventory.
+
+An office calls `refuse_unlisted` when it starts: a column that nobody wrote down is a column
+that nobody has to answer for. The auditor opens databases for reading only.
+"""
+
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy import Engine, create_engine, inspect, make_url
+
+from idservice.auditor import comparison
+from idservice.auditor.model import Finding, Inventory, Kind, Trouble
+
+
+class Unlisted(Exception):
+    """A database holds columns that the inventory does not list."""
+
+
+def columns(engine: Engine) -> frozenset[str]:
+    """Return every column of every table and view, as `table.column`."""
+    seen = inspect(engine)
+    tables = [*seen.get_table_names(), *seen.get_view_names()]
+    return frozenset(
+        f"{table}.{column['name']}" for table in tables for column in seen.get_columns(table)
+    )
+
+
+def check_schema(found: frozenset[str], inventory: Inventory, *places: str) -> tuple[Finding, ...]:
+    """Return what the inventory does not list, and what it lists and is absent."""
+    return comparison.compare(found, inventory, kind=Kind.COLUMN, places=places)
+
+
+def refuse_unlisted(engine: Engine, inventory: Inventory, *places: str) -> None:
+    """Stop an office that would run on a schema which the inventory does not list.
+
+    Raises:
+        Unlisted: with the names of the columns.
+    """
+    findings = check_schema(columns(engine), inventory, *places)
+    names = [item.name for item in findings if item.trouble is Trouble.UNLISTED]
+    if names:
+        raise Unlisted(f"columns that {' and '.join(places)} may not have: {', '.join(names)}")
+
+
+def open_for_reading(url: str) -> Engine:
+    """Open a database so that looking at it changes nothing."""
+    address = make_url(url)
+    if address.get_backend_name() == "sqlite":
+        file = quote(str(Path(address.database or "").resolve()))
+        return create_engine(f"sqlite:///file:{file}?mode=ro&uri=true", hide_parameters=True)
+    return create_engine(address, hide_parameters=True).execution_options(postgresql_readonly=True)

@@ -1,0 +1,130 @@
+"""`idservice audit` says yes, no or misuse by its exit code."""
+
+import json
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from typer.testing import CliRunner
+
+from idservice.cli import audit
+from idservice.web import redaction
+
+ROOT = Path(__file__).parents[3]
+COMMAND = CliRunner()
+LINE = """
+[[item]]
+kind = "{kind}"
+place = "{place}"
+name = "{name}"
+what = "w"
+whom = "w"
+purpose = "w"
+readers = "w"
+kept = "w"
+letter = "C"
+"""
+
+
+def line(kind: str, place: str, name: str) -> str:
+    return LINE.format(kind=kind, place=place, name=name)
+
+
+@pytest.fixture
+def listed(tmp_path: Path) -> Path:
+    lines = [line("log_field", "log", field) for field in redaction.FIELDS]
+    lines += [line("file", "verifier", name) for name in ("verifier.json", "*.db")]
+    lines += [line("column", "verifier.pending", "requests.key")]
+    path = tmp_path / "inventory.toml"
+    path.write_text("".join(lines))
+    return path
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Path:
+    path = tmp_path / "library"
+    path.mkdir()
+    (path / "verifier.json").touch()
+    engine = sa.create_engine(f"sqlite:///{path / 'pending.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE requests (key BLOB)")
+    engine.dispose()
+    return path
+
+
+def test_a_listed_folder_is_a_yes(listed: Path, office: Path) -> None:
+    arguments = ["inventory", "--inventory", str(listed), "--folder", str(office)]
+    result = COMMAND.invoke(audit.app, arguments)
+    assert result.exit_code == 0
+    assert "nothing unlisted" in result.output
+
+
+@pytest.mark.threat("T47")
+def test_an_unlisted_column_and_file_are_a_no(listed: Path, office: Path) -> None:
+    (office / "visitors.csv").touch()
+    engine = sa.create_engine(f"sqlite:///{office / 'pending.db'}")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE requests ADD COLUMN address TEXT")
+    engine.dispose()
+    arguments = ["inventory", "--inventory", str(listed), "--folder", str(office), "--json"]
+    result = COMMAND.invoke(audit.app, arguments)
+    assert result.exit_code == 1
+    body = json.loads(result.output)
+    assert {item["name"] for item in body["findings"]} == {"visitors.csv", "requests.address"}
+
+
+def test_a_database_is_compared_by_its_address(listed: Path, office: Path) -> None:
+    url = f"sqlite:///{office / 'pending.db'}"
+    arguments = ["inventory", "--inventory", str(listed), "--database", url]
+    assert COMMAND.invoke(audit.app, [*arguments, "--office", "verifier"]).exit_code == 0
+    assert COMMAND.invoke(audit.app, [*arguments, "--office", "issuer"]).exit_code == 1
+    assert COMMAND.invoke(audit.app, [*arguments, "--office", "bakery"]).exit_code == 2
+
+
+@pytest.mark.parametrize("where", ["absent", ""])
+def test_what_cannot_be_read_is_misuse(tmp_path: Path, where: str) -> None:
+    arguments = ["inventory", "--folder", str(tmp_path / where)]
+    assert COMMAND.invoke(audit.app, arguments).exit_code == 2
+
+
+def test_a_missing_copy_of_the_project_is_misuse(tmp_path: Path) -> None:
+    assert COMMAND.invoke(audit.app, ["threats", "--root", str(tmp_path)]).exit_code == 2
+
+
+def project(root: Path, *, test: str) -> Path:
+    (root / "docs").mkdir()
+    (root / "tests").mkdir()
+    (root / "tests" / "test_x.py").write_text(f"def test_x():\n    {test}\n")
+    (root / "README.md").write_text("## What is promised\n\n- **M** One thing.\n")
+    (root / "docs" / "threat-model.md").write_text(
+        "### T01 One\n\n- Who: all\n- Category: STRIDE Spoofing\n- Letter: M\n- Mitigation: it\n"
+        "- Module: `README.md`\n- Residual risk: none\n- Tests: `tests/test_x.py`\n"
+    )
+    return root
+
+
+def test_threats_with_passing_tests_are_a_yes(tmp_path: Path) -> None:
+    root = project(tmp_path, test="assert True")
+    result = COMMAND.invoke(audit.app, ["threats", "--root", str(root), "--run"])
+    assert result.exit_code == 0, result.output
+    assert "their tests passed" in result.output
+
+
+def test_threats_with_a_failing_test_are_a_no(tmp_path: Path) -> None:
+    root = project(tmp_path, test="assert False")
+    result = COMMAND.invoke(audit.app, ["threats", "--root", str(root), "--run", "--json"])
+    assert result.exit_code == 1
+    body = json.loads(result.stdout)
+    assert body["problems"] == [{"where": "T01", "what": "tests/test_x.py failed"}]
+
+
+def test_without_results_only_existence_is_said(tmp_path: Path) -> None:
+    root = project(tmp_path, test="assert False")
+    result = COMMAND.invoke(audit.app, ["threats", "--root", str(root)])
+    assert result.exit_code == 0
+    assert "not run" in result.output
+
+
+@pytest.mark.parametrize("command", ["inventory", "threats"])
+def test_help_has_an_example(command: str) -> None:
+    assert "Example: idservice audit" in COMMAND.invoke(audit.app, [command, "--help"]).output
