@@ -15,7 +15,7 @@ _ENDS = ("", "", "AQgw", "AEIMQUYcgkosw048")
 
 def encode(data: bytes) -> str:
     """Write `data` without padding."""
-    return pybase64.b64encode(data, b"-_").decode("ascii").rstrip("=")
+    return pybase64.b64encode_as_string(data, b"-_").rstrip("=")
 
 
 def decode(text: str | bytes) -> bytes:

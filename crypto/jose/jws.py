@@ -52,14 +52,15 @@ def parse(token: str) -> Jws:
 
     Not checked: everything else; see `check_header` and `verify_signature`.
     """
-    parts = token.split(".")
-    if len(parts) != 3:  # noqa: PLR2004 - header, payload, signature
+    signing_input, _, signature = token.rpartition(".")
+    header, dot, payload = signing_input.partition(".")
+    # A further dot would be a foreign character of the payload.
+    if not dot:
         raise Malformed("JWS (RFC 7515, section 3.1): not three parts")
-    header, payload, signature = parts
     return Jws(
         canonical_json.parse_object(base64url.decode(header)),
         base64url.decode(payload),
-        f"{header}.{payload}".encode("ascii"),
+        signing_input.encode("ascii"),
         base64url.decode(signature),
     )
 
