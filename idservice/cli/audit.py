@@ -199,13 +199,15 @@ def _run(root: Path, files: list[str]) -> results.Outcomes:
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "results.xml"
         options = ["-q", "-m", "not long", "-p", "no:cacheprovider", f"--junitxml={report}"]
-        subprocess.run(  # noqa: S603, our own interpreter and the paths of our own document
+        done = subprocess.run(  # noqa: S603, our own interpreter and the paths of our own document
             [sys.executable, "-m", "pytest", *options, *files],
             cwd=root,
             env=dict(os.environ),
-            stdout=sys.stderr,
+            capture_output=True,
+            text=True,
             check=False,
         )
+        typer.echo(done.stdout + done.stderr, err=True)
         return results.parse(_read(report))
 
 
