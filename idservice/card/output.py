@@ -1,0 +1,76 @@
+"""A finished PDF is put where it was asked for: whole or not at all, for its owner's eyes only.
+
+An existing file is left alone unless the caller says otherwise; a link is never followed. Where
+the system can, the octets go to a file without a name that gets its name when it is complete, so
+that a crash leaves nothing behind.
+"""
+
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from idservice.card.refusal import CannotPrint
+
+_MODE: Final = 0o600
+_WITHOUT_NAMELESS: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+
+
+def write(path: Path, content: bytes, *, replace: bool) -> None:
+    """Create `path` with `content`, readable by its owner alone.
+
+    Raises:
+        CannotPrint: the file exists and may not be replaced, or cannot be written.
+    """
+    if not replace and os.path.lexists(path):
+        raise CannotPrint("the output file exists already; --force replaces it")
+    try:
+        nameless = _open_nameless(path.parent)
+        if nameless is None:
+            _write_named(path, content, replace=replace)
+        else:
+            _write_nameless(nameless, path, content, replace=replace)
+    except FileExistsError:
+        raise CannotPrint("the output file exists already; --force replaces it") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else "no reason given"
+        raise CannotPrint(f"the output file cannot be written: {reason}") from None
+
+
+def _open_nameless(folder: Path) -> int | None:
+    flag = getattr(os, "O_TMPFILE", None)
+    if flag is None:
+        return None
+    try:
+        return os.open(folder, flag | os.O_WRONLY, _MODE)
+    except OSError as error:
+        if error.errno in _WITHOUT_NAMELESS:
+            return None
+        raise
+
+
+def _write_nameless(descriptor: int, path: Path, content: bytes, *, replace: bool) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(descriptor)
+        if replace:
+            path.unlink(missing_ok=True)
+        # a directory descriptor makes Python follow the link under /proc; the path is absolute
+        os.link(f"/proc/self/fd/{descriptor}", path.absolute(), src_dir_fd=descriptor)
+
+
+def _write_named(path: Path, content: bytes, *, replace: bool) -> None:
+    if replace:
+        path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
