@@ -100,19 +100,19 @@ def parse(value: JsonValue) -> Policy:
     _check_claims(purpose, required, optional)
     return Policy(
         id=members.matching(_ID, given["id"]),
-        verifier=_sentence(given["verifier"], longest=LONGEST_NAME),
+        verifier=sentence(given["verifier"], longest=LONGEST_NAME),
         client_ids=_client_ids(given["client_ids"]),
         purpose=purpose,
-        place=_sentence(given["place"], longest=LONGEST_NAME),
+        place=sentence(given["place"], longest=LONGEST_NAME),
         vct=members.matching(_HTTP, given["vct"]),
         formats=_formats(given["formats"]),
         required=required,
         optional=optional,
         status_max_age_s=_max_age(given["status_max_age_s"]),
-        retention=_sentence(given["retention"], longest=LONGEST_SENTENCE),
+        retention=sentence(given["retention"], longest=LONGEST_SENTENCE),
         erase=None if given["erase"] is None else members.matching(_HTTPS, given["erase"]),
         notice=_notice(given["notice"]),
-        expires=_date(given["expires"]),
+        expires=parse_day(given["expires"]),
     )
 
 
@@ -193,11 +193,12 @@ def _notice(value: JsonValue) -> Mapping[str, str]:
     if not given or not all(_LANGUAGE.fullmatch(language) for language in given):
         raise Malformed("a notice is given in at least one language")
     return MappingProxyType(
-        {language: _sentence(text, longest=LONGEST_SENTENCE) for language, text in given.items()}
+        {language: sentence(text, longest=LONGEST_SENTENCE) for language, text in given.items()}
     )
 
 
-def _date(value: JsonValue) -> date:
+def parse_day(value: JsonValue) -> date:
+    """Read a day, written YYYY-MM-DD; anything else is `Malformed`."""
     text = members.text(value)
     try:
         found = date.fromisoformat(text)
@@ -208,8 +209,13 @@ def _date(value: JsonValue) -> date:
     return found
 
 
-def _sentence(value: JsonValue, *, longest: int) -> str:
-    """Read a text that people will see; what they could not see may not be in it."""
+def sentence(value: JsonValue, *, longest: int) -> str:
+    """Read a text that people will see; what they could not see may not be in it.
+
+    Raises:
+        Malformed: no text, an empty one, one that is too long, or one with control, direction
+            or unassigned characters.
+    """
     text = members.text(value)
     if not text.strip() or len(text) > longest:
         raise Malformed("a text is empty or too long")
