@@ -1,0 +1,286 @@
+"""Verify a presentation: the one core, for verifier, issuer renewal, wallet and command line.
+
+DESIGN section 4, road 5. In this order: algorithm and type, the key by `x5c` up to the city root
+in the bundle and among the announced ones, the issuer's signature, disclosures, the holder's
+answer, issuer, times, type and status reference, status, policy. Nothing is fetched, and nothing
+of a holder is kept. Left out: whether the nonce was used before (the caller draws it and uses it
+once) and whether the policy is in force and for this audience (the verifier's service).
+
+What is kept between calls is which announced chains lead to the root, by their exact text; their
+validity is looked at again in each call.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final, NamedTuple
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.errors import (
+    BadSignature,
+    CryptoError,
+    Expired,
+    HolderBinding,
+    Malformed,
+    NotYetValid,
+    Refused,
+    Untrusted,
+    WrongAlgorithm,
+    WrongAudience,
+    WrongNonce,
+)
+from crypto.instant import UnixSeconds
+from crypto.status import reference
+from crypto.x509 import chain, x5c
+from crypto.x509.chain import Leaf
+from crypto.x509.profile import Role
+from idservice import catalogue
+from idservice.errors import Refusal
+from idservice.verification import formats
+from idservice.verification import status as status_lists
+from idservice.verification.formats import Unverified
+from idservice.verification.policy import Policy
+from idservice.verification.status import StatusLists
+from idservice.verification.trust import Announced, TrustBundle
+
+SKEW: Final = 60
+"""Seconds by which `exp` may have passed, and `nbf` lie ahead."""
+
+_MUST_BE_TRUE: Final = frozenset({"resident", *catalogue.AGE_CLAIMS})
+_BUNDLES_KEPT: Final = 8
+
+_CODES: Final[Mapping[type[CryptoError], Refusal]] = {
+    Malformed: Refusal.MALFORMED,
+    Refused: Refusal.MALFORMED,
+    WrongAlgorithm: Refusal.WRONG_ALGORITHM,
+    BadSignature: Refusal.ISSUER_SIGNATURE,
+    Untrusted: Refusal.UNTRUSTED_ISSUER,
+    Expired: Refusal.EXPIRED,
+    NotYetValid: Refusal.NOT_YET_VALID,
+    HolderBinding: Refusal.HOLDER_BINDING,
+    WrongAudience: Refusal.WRONG_AUDIENCE,
+    WrongNonce: Refusal.WRONG_NONCE,
+    status_lists.StatusUnavailable: Refusal.STATUS_UNAVAILABLE,
+    status_lists.Withdrawn: Refusal.WITHDRAWN,
+}
+
+
+class PresentationRefused(Exception):
+    """The answer "no", by its code; the cause stays inside."""
+
+    def __init__(self, code: Refusal) -> None:
+        super().__init__(code.value)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What a policy may learn; `verify_presentation` alone makes it."""
+
+    policy: str
+    facts: Mapping[str, JsonValue] = field(repr=False)
+    """The listed claims that were shown, by their names in the policy."""
+    status_age_s: int
+
+
+class Verified(NamedTuple):
+    """A credential that its holder shows now; neither status nor policy were asked."""
+
+    claims: JsonObject
+    """The payload with the disclosed claims in their places."""
+    holder: ec.EllipticCurvePublicKey
+    announced: Announced
+    status_index: int
+    """Where it stands in the announced status list."""
+
+
+class _Path(NamedTuple):
+    """An announced chain that leads to the city root, and what was announced for it."""
+
+    leaf: Leaf
+    announced: Mapping[str, Announced]
+    """By the address of the status list."""
+
+
+_ExactText = tuple[JsonValue, ...]
+_kept: Final[dict[int, tuple[TrustBundle, dict[_ExactText, _Path]]]] = {}
+"""By the identity of the bundle, which is held so that no other can take its place."""
+
+
+def verify_presentation(
+    presentation: str,
+    *,
+    policy: Policy,
+    audience: str,
+    nonce: str,
+    trust: TrustBundle,
+    status: StatusLists,
+    now: UnixSeconds,
+) -> Accepted:
+    """Check a presentation in full, and keep of it only what the policy lists.
+
+    Args:
+        presentation: as received.
+        policy: in force, and for this audience.
+        audience: our own full client identifier, not empty.
+        nonce: the one we asked with, not empty.
+        trust: the bundle in hand, from `trust.parse`.
+        status: the lists in hand.
+        now: seconds.
+
+    Returns:
+        The facts; a claim that is null or was not shown is no fact.
+
+    Raises:
+        PresentationRefused: with the code of the first thing that is wrong.
+        ValueError: an empty nonce or audience: the caller's mistake.
+
+    Not checked: that the nonce was not used before; that the policy is in force.
+    """
+    try:
+        verified = _verify(presentation, audience=audience, nonce=nonce, trust=trust, now=now)
+        announced = verified.announced
+        if announced.vct != policy.vct or announced.format not in policy.formats:
+            raise PresentationRefused(Refusal.POLICY)
+        age = status_lists.check(
+            status,
+            uri=announced.status.uri,
+            index=verified.status_index,
+            max_age=policy.status_max_age_s,
+            now=now,
+        )
+    except CryptoError as error:
+        raise PresentationRefused(_CODES[type(error)]) from error
+    facts = MappingProxyType(_facts(verified.claims, policy))
+    return Accepted(policy=policy.id, facts=facts, status_age_s=age)
+
+
+def verify_credential(
+    presentation: str, *, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
+) -> Verified:
+    """Check everything about a presentation except its status and a policy.
+
+    For the issuer, who at renewal is shown claims that no policy may list, and who knows from its
+    own store what was withdrawn.
+
+    Args:
+        presentation: as received.
+        audience: our own full identifier, not empty.
+        nonce: the one we asked with, not empty.
+        trust: the bundle in hand, from `trust.parse`.
+        now: seconds.
+
+    Raises:
+        PresentationRefused: with the code of the first thing that is wrong.
+        ValueError: an empty nonce or audience: the caller's mistake.
+
+    Not checked: status and policy; that the nonce was not used before.
+    """
+    try:
+        return _verify(presentation, audience=audience, nonce=nonce, trust=trust, now=now)
+    except CryptoError as error:
+        raise PresentationRefused(_CODES[type(error)]) from error
+
+
+def _verify(
+    presentation: str, *, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
+) -> Verified:
+    unverified = formats.parse(presentation)
+    path = _path(unverified, trust, now)
+    claims, holder = formats.verify_bound(
+        unverified, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
+    )
+    if claims.get("iss") != trust.issuer:
+        raise Untrusted("signed for another issuer")
+    _check_times(claims, now)
+    entry = reference.parse(claims)
+    announced = path.announced.get(entry.uri)
+    if announced is None:
+        raise status_lists.StatusUnavailable("no list was announced at this address")
+    if claims.get("vct") != announced.vct:
+        raise PresentationRefused(Refusal.POLICY)
+    return Verified(claims, holder, announced, entry.index)
+
+
+def _path(unverified: Unverified, trust: TrustBundle, now: UnixSeconds) -> _Path:
+    """Find the announced chain that signed this, or follow it for the first time."""
+    known = _paths(trust)
+    member = unverified.header.get("x5c")
+    exact = tuple(member) if isinstance(member, list) else ()
+    try:
+        path = known.get(exact)
+    except TypeError:  # an item that is no text, and so no key of a dict
+        path = None
+    if path is not None:
+        chain.check_time(path.leaf, now=now)
+        return path
+    formats.check_type(unverified)
+    path = _follow(member, trust, now)
+    known[exact] = path
+    return path
+
+
+def _paths(trust: TrustBundle) -> dict[_ExactText, _Path]:
+    kept = _kept.get(id(trust))
+    if kept is None:
+        if len(_kept) >= _BUNDLES_KEPT:
+            _kept.pop(next(iter(_kept)))
+        kept = _kept[id(trust)] = (trust, {})
+    return kept[1]
+
+
+def _follow(member: JsonValue, trust: TrustBundle, now: UnixSeconds) -> _Path:
+    """Follow a chain up to the root; there are only as many as were announced."""
+    if member is None:
+        raise Untrusted("no way from the token to a key")
+    certificates = _certificates(member)
+    leaf = chain.verify(certificates, root=trust.root, role=Role.ISSUER, now=now)
+    announced = {each.status.uri: each for each in trust.announced if each.x5c == certificates}
+    if not announced or trust.issuer not in leaf.uris:
+        raise Untrusted("a key that was not announced, or of another issuer")
+    return _Path(leaf, announced)
+
+
+def _certificates(member: JsonValue) -> tuple[bytes, ...]:
+    if isinstance(member, list) and len(member) > chain.LONGEST_PATH:
+        raise Untrusted("a path has one or two certificates")
+    return x5c.decode(member)
+
+
+def _check_times(claims: JsonObject, now: UnixSeconds) -> None:
+    exp, nbf, iat = claims.get("exp"), claims.get("nbf"), claims.get("iat", now)
+    # `type`, because True is an int too
+    if type(exp) is not int or type(nbf) is not int or type(iat) is not int:
+        raise Malformed("exp, nbf and iat are whole seconds (RFC 7519, 4.1)")
+    if not nbf < exp or iat > max(exp, now):
+        raise Malformed("times that contradict each other")
+    if now >= exp + SKEW:
+        raise Expired("the credential has run out (RFC 7519, 4.1.4)")
+    if now < nbf - SKEW or now < iat - SKEW:
+        raise NotYetValid("the credential does not count yet (RFC 7519, 4.1.5)")
+
+
+def _facts(claims: JsonObject, policy: Policy) -> dict[str, JsonValue]:
+    """Pick what the policy lists; nothing else leaves."""
+    facts: dict[str, JsonValue] = {}
+    for name in policy.required:
+        value = _claim(claims, name)
+        if value is None or (name in _MUST_BE_TRUE and value is not True):
+            raise PresentationRefused(Refusal.POLICY)
+        facts[name] = value
+    for name in policy.optional:
+        value = _claim(claims, name)
+        if value is not None:
+            facts[name] = value
+    return facts
+
+
+def _claim(claims: JsonObject, name: str) -> JsonValue:
+    """Find a claim by its name in the catalogue: a dot separates a member from its object."""
+    outer, dot, inner = name.partition(".")
+    if not dot:
+        return claims.get(name)
+    members = claims.get(outer)
+    return members.get(inner) if isinstance(members, dict) else None
