@@ -89,18 +89,6 @@ class WalletFile:
         except OSError as error:
             raise Unusable("The wallet file could not be written; nothing was sent.") from error
 
-    def erase(self) -> None:
-        """Overwrite the file and remove it."""
-        if not self._path.exists():
-            return
-        size = self._path.stat().st_size
-        with self._path.open("r+b") as file:
-            file.write(bytes(size))
-            file.flush()
-            os.fsync(file.fileno())
-        self._path.unlink()
-        _sync_folder(self._path.parent)
-
 
 @contextmanager
 def opened(
@@ -111,19 +99,26 @@ def opened(
     Raises:
         Unusable: the folder cannot be used, the file is not a wallet, or another process has it.
     """
-    path = folder / FILE
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "wallet.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise Unusable("The wallet's folder cannot be used.") from error
-    try:
-        _lock(lock)
+    with _locked(folder):
+        path = folder / FILE
         header = _header(path, passphrase=passphrase, cost=cost, random_bytes=random_bytes)
         key = _derive(header, passphrase)
         yield WalletFile(path=path, header=header, key=key, random_bytes=random_bytes)
-    finally:
-        os.close(lock)
+
+
+def erase(folder: Path) -> None:
+    """Overwrite the wallet's file and remove it; no passphrase is needed to forget."""
+    path = folder / FILE
+    with _locked(folder):
+        if not path.exists():
+            return
+        with path.open("r+b") as file:
+            file.write(bytes(path.stat().st_size))
+            file.flush()
+            os.fsync(file.fileno())
+        path.unlink()
+        path.with_suffix(".new").unlink(missing_ok=True)
+        _sync_folder(folder)
 
 
 def exists(folder: Path) -> bool:
@@ -321,11 +316,22 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _lock(descriptor: int) -> None:
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(folder / "wallet.lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
+        raise Unusable("The wallet's folder cannot be used.") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
         raise Unusable("Another process has this wallet open.") from error
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _replace(path: Path, data: bytes) -> None:

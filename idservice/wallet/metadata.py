@@ -7,13 +7,18 @@ everything else that could make the wallet fetch more are not read.
 """
 
 import urllib.parse
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
+
+from cryptography import x509
 
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
+from crypto.instant import UnixSeconds
+from crypto.jose import jws
+from crypto.x509 import chain, x5c
+from crypto.x509.profile import Role
 from idservice import catalogue
 from idservice.wallet.model import Declined, Request, Response
 
@@ -22,9 +27,6 @@ SIGNED_TYP: Final = "openidvci-issuer-metadata+jwt"
 _JSON = "application/json"
 _JWT = "application/jwt"
 _OK = 200
-
-OpenSigned = Callable[[str], JsonObject]
-"""Checks a signed metadata token against the pinned city root and returns its payload."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,15 +58,23 @@ def server_request(issuer: str) -> Request:
     )
 
 
-def parse_metadata(response: Response, *, issuer: str, open_signed: OpenSigned) -> Metadata:
+def parse_metadata(
+    response: Response, *, issuer: str, root: x509.Certificate, now: UnixSeconds
+) -> Metadata:
     """Read plain or signed metadata (12.2.3, 12.2.4).
+
+    Args:
+        response: of the issuer's well-known address.
+        issuer: the bundle's.
+        root: the pinned city root, to which the key of signed metadata must lead.
+        now: compared with the certificates.
 
     Raises:
         Malformed: not metadata.
         Declined: of another issuer, or with an address elsewhere.
         Refused: signed, and the signature leads to no trusted key.
     """
-    content = _content(response, issuer=issuer, open_signed=open_signed)
+    content = _content(response, issuer=issuer, root=root, now=now)
     if content.get("credential_issuer") != issuer:
         raise Declined("The metadata belongs to another issuer.")
     servers = content.get("authorization_servers", [issuer])
@@ -105,15 +115,21 @@ def is_under(address: str, issuer: str) -> bool:
     return same and bool(here.netloc) and "@" not in here.netloc and not here.fragment
 
 
-def _content(response: Response, *, issuer: str, open_signed: OpenSigned) -> JsonObject:
+def _content(
+    response: Response, *, issuer: str, root: x509.Certificate, now: UnixSeconds
+) -> JsonObject:
     if response.status != _OK:
         raise Malformed("no credential issuer metadata")
     if response.media_type == _JSON:
         return canonical_json.parse_object(response.body)
     if response.media_type != _JWT:
         raise Malformed("metadata of another media type (OpenID4VCI, 12.2.2)")
-    content = open_signed(response.body.decode("ascii", errors="replace"))
-    if content.get("sub") != issuer:
+    signed = jws.parse(response.body.decode("ascii", errors="replace"))
+    jws.check_header(signed.header, algorithm="ES256", typ=SIGNED_TYP)
+    leaf = chain.verify(x5c.decode(signed.header.get("x5c")), root=root, role=Role.ISSUER, now=now)
+    jws.verify_signature(signed, key=leaf.public_key)
+    content = canonical_json.parse_object(signed.payload)
+    if leaf.uris != (issuer,) or content.get("sub") != issuer:
         raise Declined("The signed metadata belongs to another issuer.")
     return content
 

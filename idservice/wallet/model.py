@@ -138,9 +138,16 @@ class Wallet:
             receipts=tuple(receipt for receipt in self.receipts if now < receipt.until),
         )
 
-    def replaced(self, old: Card, new: Card) -> "Wallet":
-        """Return the wallet with one card in the place of another."""
-        cards = tuple(new if card is old else card for card in self.cards)
+    def current(self, card: Card) -> Card:
+        """Return what is kept now of a card that was read earlier."""
+        for kept in self.cards:
+            if (kept.configuration, kept.period) == (card.configuration, card.period):
+                return kept
+        raise Declined("The card is no longer in the wallet.")
+
+    def marked(self, card: Card, place: int, use: Use) -> "Wallet":
+        """Return the wallet with one more showing of one instance of a card."""
+        cards = tuple(one.marked(place, use) if one is card else one for one in self.cards)
         return dataclasses.replace(self, cards=cards)
 
 

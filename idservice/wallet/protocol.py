@@ -20,6 +20,7 @@ from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Malformed
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
+from idservice import catalogue
 from idservice.wallet.model import Declined, Request, Response
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
@@ -95,6 +96,14 @@ def parse_offer(data: bytes) -> Offer:
         code=text_member(grant, "pre-authorized_code"),
         asks_for_transaction_code=transaction_code is not None,
     )
+
+
+def check_offer(offer: Offer, *, issuer: str) -> None:
+    """Make sure that the pinned issuer offers the card that this wallet keeps."""
+    if offer.issuer != issuer:
+        raise Declined("The offer comes from another issuer than the pinned bundle's.")
+    if catalogue.CONFIGURATION not in offer.configurations:
+        raise Declined("The offer is for something that this wallet does not keep.")
 
 
 def offer_request(address: str) -> Request:

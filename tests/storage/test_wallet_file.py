@@ -172,8 +172,8 @@ def test_crash_before_replacing_leaves_the_old_wallet(tmp_path, monkeypatch):
 def test_erased_wallet_is_gone(tmp_path):
     with opened(tmp_path) as store:
         store.save(full_wallet())
-        store.erase()
-        store.erase()
+    storage.erase(tmp_path)
+    storage.erase(tmp_path)
     assert not storage.exists(tmp_path)
     with opened(tmp_path) as store:
         assert store.load() == Wallet()

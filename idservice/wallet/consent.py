@@ -1,0 +1,107 @@
+"""The words that the holder reads before anything is shown: who, what, why, how long kept.
+
+The verifier's own words come from its policy in the signed bundle, in the holder's language
+where the policy has it; nothing from the request itself is displayed but its `client_id`. Pure
+text of a given width; colours and prompts belong to `cli/wallet.py`.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Final
+
+from idservice import catalogue
+from idservice.catalogue import Purpose
+from idservice.wallet.question import Question
+
+WIDTH: Final = 78
+
+_LABEL_WIDTH = 10
+
+_PURPOSES: Final = {
+    Purpose.RESIDENT_SERVICE: "a service for residents",
+    Purpose.LIBRARY_MEMBERSHIP: "library membership",
+    Purpose.AGE_CHECK: "an age check",
+    Purpose.ACCOUNT_OPENING: "opening an account",
+    Purpose.CLINIC_REGISTRATION: "registration at a clinic",
+    Purpose.SCHOOL_ENROLMENT: "enrolment at a school",
+    Purpose.IDENTITY_CHECK: "an identity check",
+}
+
+_CLAIMS: Final = {
+    "given_name": "given name",
+    "family_name": "family name",
+    "birth_date": "date of birth",
+    **{f"age_over_{age}": f"that you are {age} or older" for age in catalogue.AGE_THRESHOLDS},
+    "resident": "that you live in the city",
+    "locality": "town",
+    "portrait": "photograph",
+    "gender": "gender",
+    "address.care_of": "address: care of",
+    "address.street_address": "address: street",
+    "address.postal_code": "address: postal code",
+    "address.locality": "address: town",
+    "renewal_handle": "renewal handle (for the issuer only)",
+    "enrolled_until": "enrolled until (for the issuer only)",
+}
+
+
+def label(claim: str) -> str:
+    """Return what a claim of the catalogue is called."""
+    return _CLAIMS[claim]
+
+
+def notice(notices: dict[str, str], languages: Sequence[str]) -> str:
+    """Choose the policy's notice in the first of the holder's languages that it has."""
+    for language in languages:
+        if language in notices:
+            return notices[language]
+    return next(iter(notices.values()), "")
+
+
+def text(
+    question: Question, *, shared: Sequence[str], languages: Sequence[str], width: int = WIDTH
+) -> str:
+    """Write the consent screen.
+
+    Args:
+        question: from `question.consider`.
+        shared: optional claims that the holder has picked so far.
+        languages: the holder's, the preferred first.
+        width: columns.
+    """
+    policy = question.policy
+    rows: list[tuple[str, str]] = [
+        ("Who", policy.verifier),
+        ("", question.request.client_id),
+        ("Why", f"{_PURPOSES[policy.purpose]}, at {policy.place}"),
+        ("", notice(dict(policy.notice), languages)),
+        ("Kept", "nothing" if policy.retention == "none" else policy.retention),
+    ]
+    if policy.erase is not None:
+        rows.append(("", f"erase it at {policy.erase}"))
+    rows.extend(_claim_rows(question, shared))
+    rows.append(("Copies", _copies(question)))
+    return "\n".join(line for heading, content in rows for line in _row(heading, content, width))
+
+
+def _claim_rows(question: Question, shared: Sequence[str]) -> list[tuple[str, str]]:
+    rows = [("", f"[x] {label(claim)}") for claim in question.needed]
+    for claim in question.choices:
+        mark = "x" if claim in shared else " "
+        rows.append(("", f"[{mark}] {label(claim)} - your choice ({claim})"))
+    return [("What", rows[0][1]), *rows[1:]]
+
+
+def _copies(question: Question) -> str:
+    fresh = question.holding.card.fresh()
+    if not fresh:
+        return "none is left that was never shown; showing one again can be noticed"
+    return f"one of {fresh} that were never shown; no two can be linked by who checks them"
+
+
+def _row(heading: str, content: str, width: int) -> list[str]:
+    if not content:
+        return []
+    lines = textwrap.wrap(content, width - _LABEL_WIDTH, break_on_hyphens=False)
+    first = f"{heading:<{_LABEL_WIDTH}}{lines[0]}"
+    return [first, *(" " * _LABEL_WIDTH + line for line in lines[1:])]
