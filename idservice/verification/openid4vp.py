@@ -23,7 +23,7 @@ from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Expired, Malformed, NotYetValid, Refused
 from crypto.instant import UnixSeconds
 from crypto.jose import jwe, jwk, jws
-from crypto.x509 import chain, profile
+from crypto.x509 import chain, profile, x5c
 from idservice import catalogue
 from idservice.verification import dcql
 
@@ -203,17 +203,17 @@ def write_request(request: Request) -> JsonObject:
     return payload
 
 
-def sign_request(request: Request, *, x5c: tuple[bytes, ...], signer: jws.Signer) -> str:
+def sign_request(request: Request, *, path: tuple[bytes, ...], signer: jws.Signer) -> str:
     """Sign a request object.
 
     Spec: OpenID4VP 1.0, section 5; RFC 9101, section 10.8 (the explicit type).
 
     Args:
         request: what is asked.
-        x5c: DER certificates, the leaf first, the root not among them.
+        path: DER certificates, the leaf first, the root not among them.
         signer: of the leaf's key.
     """
-    certificates: list[JsonValue] = [base64.b64encode(der).decode("ascii") for der in x5c]
+    certificates: list[JsonValue] = [base64.b64encode(der).decode("ascii") for der in path]
     header: JsonObject = {"alg": "ES256", "typ": REQUEST_TYPE, "x5c": certificates}
     payload = canonical_json.serialize(write_request(request))
     return jws.sign(header=header, payload=payload, signer=signer)
@@ -248,8 +248,8 @@ def authenticate(
         raise Malformed("the request object is too long")
     signed = jws.parse(token)
     jws.check_header(signed.header, algorithm="ES256", typ=REQUEST_TYPE)
-    x5c = _certificates(signed.header)
-    leaf = chain.verify(x5c, root=root, role=profile.Role.VERIFIER, now=now)
+    path = x5c.decode(signed.header.get("x5c"))
+    leaf = chain.verify(path, root=root, role=profile.Role.VERIFIER, now=now)
     jws.verify_signature(signed, key=leaf.public_key)
     payload = canonical_json.parse_object(signed.payload)
     request = parse_request(payload)
@@ -260,16 +260,6 @@ def authenticate(
         raise Refused("the request was made for another occasion (OpenID4VP 5.10)")
     _check_times(payload, now)
     return request
-
-
-def _certificates(header: JsonObject) -> tuple[bytes, ...]:
-    x5c = header.get("x5c")
-    if not isinstance(x5c, list) or len(x5c) > chain.LONGEST_PATH:
-        raise Malformed("x5c is missing or too long (RFC 7515, 4.1.6)")
-    try:
-        return tuple(base64.b64decode(one, validate=True) for one in x5c if isinstance(one, str))
-    except ValueError as error:
-        raise Malformed("x5c is not base64 (RFC 7515, 4.1.6)") from error
 
 
 def _check_identifier(request: Request, leaf: chain.Leaf) -> None:
@@ -308,10 +298,7 @@ def parse_request(payload: JsonObject) -> Request:
         raise Malformed("not a request for a presentation (OpenID4VP 5.6, 5.8)")
     if not _FOREIGN.isdisjoint(payload):
         raise Malformed("asks for something that is left out here (OpenID4VP 5.1, 8.2)")
-    mode = payload.get("response_mode")
-    if mode not in set(ResponseMode):
-        raise Malformed("another response mode (OpenID4VP 8)")
-    response_mode = ResponseMode(str(mode))
+    response_mode = _response_mode(payload.get("response_mode"))
     metadata = member(payload, "client_metadata")
     if catalogue.FORMAT not in member(metadata, "vp_formats_supported"):
         raise Malformed("the verifier does not read this format (OpenID4VP 11.1)")
@@ -328,6 +315,13 @@ def parse_request(payload: JsonObject) -> Request:
         encryption=_encryption(metadata) if encrypted else None,
         wallet_nonce=nonce if isinstance(nonce, str) else None,
     )
+
+
+def _response_mode(value: JsonValue) -> ResponseMode:
+    try:
+        return ResponseMode(_text(value))
+    except ValueError as error:
+        raise Malformed("another response mode (OpenID4VP 8)") from error
 
 
 def _client_id(value: JsonValue) -> str:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.encoding import canonical_json
-from crypto.encoding.canonical_json import JsonObject
+from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
 from crypto.errors import Malformed, Refused
 from crypto.jose import jwe
@@ -113,9 +113,7 @@ def parse_answer(form: Mapping[str, str]) -> EncryptedAnswer | PlainAnswer | Dec
             vp_token = canonical_json.parse_object(form["vp_token"].encode())
             return PlainAnswer(vp_token=vp_token, state=state)
         case ["error"]:
-            known = form["error"] in set(WalletError)
-            error = WalletError(form["error"]) if known else WalletError.OTHER
-            return Declined(error=error, state=state)
+            return Declined(error=_wallet_error(form["error"]), state=state)
         case _:
             raise Malformed("an answer is a response, a vp_token or an error (OpenID4VP 8)")
 
@@ -141,10 +139,14 @@ def decrypt_answer(
     payload = canonical_json.parse_object(opened.plaintext)
     state = openid4vp.url_safe(payload["state"]) if "state" in payload else None
     if "error" in payload:
-        known = payload["error"] in set(WalletError)
-        error = WalletError(str(payload["error"])) if known else WalletError.OTHER
-        return Declined(error=error, state=state)
+        return Declined(error=_wallet_error(payload["error"]), state=state)
     return PlainAnswer(vp_token=openid4vp.member(payload, "vp_token"), state=state)
+
+
+def _wallet_error(value: JsonValue) -> WalletError:
+    """Keep a code of the closed list, and of anything else only that it was something else."""
+    known = [one for one in WalletError if one.value == value]
+    return known[0] if known else WalletError.OTHER
 
 
 def presentation_in(answer: PlainAnswer) -> str:

@@ -1,0 +1,197 @@
+"""The secrets of one question, and its rows: which secret names, opens and closes which.
+
+DESIGN section 4. The `request_uri` carries a random id: its hash names the row of the open
+request, and a key drawn from it opens that row, so that a table alone tells nothing. The
+creator's secret is the private half of the answer's key pair: the public half is in the request,
+its hash names the place of the answer, and only the creator can open what is put there. Times
+are inside the seals; outside there are only the slots in which rows go. The messages to wallets
+are `verification/openid4vp.py`; what is kept where is `storage/verifier.py`.
+"""
+
+import hashlib
+from typing import Final, NamedTuple
+
+import nacl.exceptions
+import nacl.secret
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from crypto.encoding import base64url, canonical_json
+from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.entropy import RandomBytes
+from crypto.errors import Malformed, Refused
+from crypto.instant import UnixSeconds
+from crypto.jose import jwk
+from crypto.sealed import box
+from idservice.verification.openid4vp import ResponseMode
+from idservice.verifier import model
+
+SECRET_LENGTH: Final = 32
+_SECRET_TEXT = 43
+_NONCE_LENGTH = 24
+_SLOT = 300
+_MINUTE = 60
+_PADDING = 4096
+
+
+class Creator(NamedTuple):
+    """What follows from the secret that only the creator of a request has."""
+
+    private_key: bytes
+    public_key: bytes
+    row_key: bytes
+
+
+def new_secret(*, random_bytes: RandomBytes) -> str:
+    """Draw an id, nonce, state, response code or creator's secret: 256 bits as text."""
+    return base64url.encode(random_bytes(SECRET_LENGTH))
+
+
+def parse_secret(text: str) -> bytes:
+    """Read what `new_secret` wrote.
+
+    Raises:
+        Malformed: anything else.
+    """
+    if len(text) != _SECRET_TEXT:
+        raise Malformed("not a secret of this service")
+    return base64url.decode(text)
+
+
+def request_key(secret: bytes) -> bytes:
+    """Name the row of an open request by the id in its `request_uri`."""
+    return hashlib.sha256(secret).digest()
+
+
+def creator(secret: bytes) -> Creator:
+    """Derive the key pair of an answer, and the name of its place, from the creator's secret."""
+    private_key = _derive(secret, b"answer")
+    public_key = box.public_key(private_key)
+    return Creator(private_key, public_key, answer_key(public_key))
+
+
+def answer_key(public_key: bytes) -> bytes:
+    """Name the place of the answer that is sealed to `public_key`."""
+    return hashlib.sha256(b"answer" + public_key).digest()
+
+
+def _derive(secret: bytes, label: bytes) -> bytes:
+    info = b"idservice verifier " + label
+    return HKDF(algorithm=hashes.SHA256(), length=SECRET_LENGTH, salt=None, info=info).derive(
+        secret
+    )
+
+
+def request_slot(expires: UnixSeconds) -> int:
+    """Return the five-minute slot in which an open request may go."""
+    return -(-expires // _SLOT) * _SLOT // _MINUTE
+
+
+def answer_slot(expires: UnixSeconds) -> int:
+    """Return the minute in which an answer may go; it is far shorter-lived than a slot."""
+    return -(-expires // _MINUTE)
+
+
+def present_slot(now: UnixSeconds) -> int:
+    """Return the slot that is reached: rows up to it may go."""
+    return now // _MINUTE
+
+
+def seal_request(request: model.OpenRequest, secret: bytes, *, random_bytes: RandomBytes) -> bytes:
+    """Seal an open request under the id in its `request_uri`."""
+    passing = None if request.passing_key is None else jwk.private_jwk(request.passing_key)
+    content: JsonObject = {
+        "answer_key": base64url.encode(request.answer_key),
+        "expires": request.expires,
+        "nonce": request.nonce,
+        "passing_key": None if passing is None else {**passing},
+        "policy": request.policy,
+        "redirect_uri": request.redirect_uri,
+        "response_mode": request.response_mode.value,
+        "state": request.state,
+    }
+    sealing = nacl.secret.SecretBox(_derive(secret, b"request"))
+    return bytes(sealing.encrypt(_padded(content), random_bytes(_NONCE_LENGTH)))
+
+
+def open_request(sealed: bytes, secret: bytes) -> model.OpenRequest:
+    """Open the row of a request with the id from its `request_uri`.
+
+    Raises:
+        Refused: sealed under another id, or changed.
+    """
+    sealing = nacl.secret.SecretBox(_derive(secret, b"request"))
+    try:
+        content = canonical_json.parse_object(sealing.decrypt(sealed))
+    except nacl.exceptions.CryptoError as error:
+        raise Refused("sealed under another id, or changed") from error
+    passing = content["passing_key"]
+    redirect_uri = content["redirect_uri"]
+    return model.OpenRequest(
+        policy=str(content["policy"]),
+        response_mode=ResponseMode(str(content["response_mode"])),
+        nonce=str(content["nonce"]),
+        state=str(content["state"]),
+        expires=_instant(content["expires"]),
+        answer_key=base64url.decode(str(content["answer_key"])),
+        passing_key=jwk.parse_private(passing) if isinstance(passing, dict) else None,
+        redirect_uri=redirect_uri if isinstance(redirect_uri, str) else None,
+    )
+
+
+def seal_answer(
+    answer: model.Pending | model.Answered, public_key: bytes, *, random_bytes: RandomBytes
+) -> bytes:
+    """Seal an answer, or its absence so far, to whoever created the request."""
+    content: JsonObject = {"until": answer.until}
+    if isinstance(answer, model.Answered):
+        code = answer.response_code_sha256
+        content["body"] = answer.body
+        content["response_code"] = None if code is None else base64url.encode(code)
+    return box.seal(_padded(content), recipient=public_key, random_bytes=random_bytes)
+
+
+def open_answer(sealed: bytes, opener: Creator) -> model.Pending | model.Answered:
+    """Open the place of an answer with the creator's secret.
+
+    Raises:
+        Refused: sealed to another key, or changed.
+    """
+    content = canonical_json.parse_object(box.unseal(sealed, private_key=opener.private_key))
+    until, body = _instant(content["until"]), content.get("body")
+    if not isinstance(body, dict):
+        return model.Pending(until=until)
+    code = content["response_code"]
+    return model.Answered(
+        body=body,
+        until=until,
+        response_code_sha256=base64url.decode(code) if isinstance(code, str) else None,
+    )
+
+
+def write_verdict(verdict: model.Verdict) -> JsonObject:
+    """Write what the creator of a request learns."""
+    match verdict:
+        case model.Shown():
+            return {
+                "result": "accepted",
+                "policy": verdict.policy,
+                "facts": dict(verdict.facts),
+                "status_age_s": verdict.status_age_s,
+            }
+        case model.Refused():
+            return {"result": "refused", "code": verdict.code}
+        case model.NothingShown():
+            return {"result": "declined", "code": verdict.error.value}
+
+
+def _padded(content: JsonObject) -> bytes:
+    """Write JSON, filled up with white space so that a row's size tells little about it."""
+    text = canonical_json.serialize(content)
+    return text + b" " * (-len(text) % _PADDING)
+
+
+def _instant(value: JsonValue) -> UnixSeconds:
+    if not isinstance(value, int):
+        raise Malformed("not an instant")
+    return UnixSeconds(value)
