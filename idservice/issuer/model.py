@@ -18,6 +18,8 @@ from crypto.errors import Malformed
 from crypto.instant import UnixSeconds
 from crypto.jose.jws import Signer
 from crypto.sealed.handle import Handle
+from crypto.status import status_token
+from crypto.status.bits import StatusBits
 from idservice.errors import Code, ServiceError
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
@@ -29,6 +31,8 @@ LIFETIME: Final = 600
 """Seconds that an offer or a token is promised to live; rounded up to a slot, at most 900."""
 TRIES: Final = 5
 TRANSACTION_CODE_DIGITS: Final = 6
+ATTEMPTS: Final = 10
+"""Answers to one token, so that none can use up the indices of a period."""
 YEARS: Final = 5
 """Longest enrolment, and how long the hash of a withdrawn handle is kept."""
 
@@ -181,21 +185,21 @@ class StatusList:
 
     def invalidate(self, indices: Sequence[int]) -> "StatusList":
         """Set the status of these indices to 1, INVALID."""
-        bits = bytearray(self.statuses)
-        for index in indices:
-            bits[index >> 3] |= 1 << (index & 7)
-        return replace(self, statuses=bytes(bits))
+        before = StatusBits(bits=1, data=self.statuses)
+        after = before.with_statuses(dict.fromkeys(indices, status_token.INVALID))
+        return replace(self, statuses=after.data)
 
     def is_valid(self, index: int) -> bool:
         """Say whether the status of an index is 0, VALID."""
-        inside = 0 <= index < len(self.statuses) * 8
-        return inside and not self.statuses[index >> 3] >> (index & 7) & 1
+        lst = StatusBits(bits=1, data=self.statuses)
+        return 0 <= index < lst.size and lst.get(index) == status_token.VALID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announced:
     """Everything that is the same for all instances of one period, as the bundle tells it."""
 
+    issuer: str
     configuration: str
     period: Period
     not_before: UnixSeconds

@@ -100,8 +100,8 @@ class Unit(Protocol):
         """Delete a sealed index row."""
         ...
 
-    def status_list(self, period: Period, configuration: str, *, size: int) -> StatusList:
-        """Return a list, made if it is new, and hold it until the unit of work ends."""
+    def status_list(self, period: Period, configuration: str) -> StatusList | None:
+        """Return a list that was laid out, and hold it until the unit of work ends."""
         ...
 
     def keep_status_list(self, period: Period, configuration: str, content: StatusList) -> None:
@@ -124,8 +124,12 @@ class LastingStore(Protocol):
         """Add the index row of a new handle: all that a clerk may do here."""
         ...
 
+    def lay_out(self, period: Period, configuration: str, *, size: int) -> None:
+        """Make an empty list, unless there is one."""
+        ...
+
     def statuses(self, period: Period, configuration: str) -> bytes | None:
-        """Return the statuses of a list, None while nothing of it is given out."""
+        """Return the statuses of a list that was laid out."""
         ...
 
     def publish(self, period: Period, configuration: str, *, day: int, token: str) -> bool:

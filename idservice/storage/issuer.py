@@ -104,8 +104,21 @@ class SqlLasting:
         with databases.write(self._engine) as connection:
             connection.execute(insert(index_rows).values(key=key, period=period, sealed=sealed))
 
+    def lay_out(self, period: Period, configuration: str, *, size: int) -> None:
+        """Make an empty list, unless there is one."""
+        empty = StatusList.empty(size)
+        with databases.write(self._engine) as connection:
+            _add(
+                connection,
+                lists,
+                period=period,
+                configuration=configuration,
+                allocated=empty.allocated,
+                statuses=empty.statuses,
+            )
+
     def statuses(self, period: Period, configuration: str) -> bytes | None:
-        """Return the statuses of a list, None while nothing of it is given out."""
+        """Return the statuses of a list that was laid out."""
         found = select(lists.c.statuses).where(*_of(lists, period, configuration))
         with databases.read(self._engine) as connection:
             statuses: bytes | None = connection.execute(found).scalar()
@@ -173,7 +186,7 @@ class SqlUnit:
 
     def withdraw(self, key: bytes, *, quarter: int) -> None:
         """Keep until after `quarter` that this handle is withdrawn."""
-        self._add(withdrawn, key=key, quarter=quarter)
+        _add(self._connection, withdrawn, key=key, quarter=quarter)
 
     def is_marked(self, key: bytes) -> bool:
         """Say whether this handle was issued to in a period."""
@@ -181,7 +194,7 @@ class SqlUnit:
 
     def mark(self, key: bytes, *, period: Period) -> None:
         """Keep that this handle was issued to in a period."""
-        self._add(marks, key=key, period=period)
+        _add(self._connection, marks, key=key, period=period)
 
     def index_row(self, key: bytes) -> bytes | None:
         """Return a sealed index row."""
@@ -191,7 +204,7 @@ class SqlUnit:
 
     def add_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:
         """Add a sealed index row, unless there is one."""
-        self._add(index_rows, key=key, period=period, sealed=sealed)
+        _add(self._connection, index_rows, key=key, period=period, sealed=sealed)
 
     def fill_index_row(self, key: bytes, *, sealed: bytes) -> None:
         """Replace a sealed index row."""
@@ -202,20 +215,11 @@ class SqlUnit:
         """Delete a sealed index row."""
         self._connection.execute(delete(index_rows).where(index_rows.c.key == key))
 
-    def status_list(self, period: Period, configuration: str, *, size: int) -> StatusList:
-        """Return a list, made if it is new, and hold it until the unit of work ends."""
-        held = (
-            select(lists.c.allocated, lists.c.statuses)
-            .where(*_of(lists, period, configuration))
-            .with_for_update()
-        )
-        row = self._connection.execute(held).first()
-        if row is None:
-            new = StatusList.empty(size)
-            content = {"allocated": new.allocated, "statuses": new.statuses}
-            self._add(lists, period=period, configuration=configuration, **content)
-            row = self._connection.execute(held).one()
-        return StatusList(allocated=row.allocated, statuses=row.statuses)
+    def status_list(self, period: Period, configuration: str) -> StatusList | None:
+        """Return a list that was laid out, and hold it until the unit of work ends."""
+        held = select(lists.c.allocated, lists.c.statuses).where(*_of(lists, period, configuration))
+        row = self._connection.execute(held.with_for_update()).first()
+        return None if row is None else StatusList(allocated=row.allocated, statuses=row.statuses)
 
     def keep_status_list(self, period: Period, configuration: str, content: StatusList) -> None:
         """Replace a list."""
@@ -237,16 +241,16 @@ class SqlUnit:
         found = select(table.c.key).where(table.c.key == key)
         return self._connection.execute(found).first() is not None
 
-    def _add(self, table: Table, **values: object) -> None:
-        added = _insert(self._connection, table).values(**values).on_conflict_do_nothing()
-        self._connection.execute(added)
-
 
 def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Begin an INSERT that may say what to do on conflict; both engines spell it alike."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+def _add(connection: Connection, table: Table, **values: object) -> None:
+    connection.execute(_insert(connection, table).values(**values).on_conflict_do_nothing())
 
 
 def _of(table: Table, period: Period, configuration: str) -> tuple[ColumnElement[bool], ...]:
