@@ -8,6 +8,7 @@ somebody. Salts, digests, indices and signatures are random where the issuer is 
 here can tell (letter C, `docs/threat-model.md`).
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -34,6 +35,7 @@ LONGEST_TEXT: Final = 1024
 """Characters of a claim that is not the portrait."""
 
 _TOP = frozenset(name for name in catalogue.CLAIMS if "." not in name)
+_JOINERS = "\u200c\u200d"
 _SALT_LENGTH = 16
 _DIGEST_LENGTH = 32
 _BOOLEANS = frozenset({"resident", *catalogue.AGE_CLAIMS})
@@ -243,9 +245,14 @@ def _check_value(name: str, value: JsonValue) -> None:
         fits = isinstance(value, bool)
     else:
         limit = _LONGEST_PORTRAIT if name == "portrait" else LONGEST_TEXT
-        fits = isinstance(value, str) and 0 < len(value) <= limit
+        fits = isinstance(value, str) and 0 < len(value) <= limit and _is_visible(value)
     if not fits:
         raise Declined(f"The claim {name} has another shape than the catalogue says.")
+
+
+def _is_visible(text: str) -> bool:
+    """Say whether a terminal would show all of it: no control, direction or unknown character."""
+    return all(unicodedata.category(one)[0] != "C" or one in _JOINERS for one in text)
 
 
 def _check_distinct(batch: Sequence[SdJwt]) -> None:

@@ -169,13 +169,9 @@ class WalletService:
         self._finish(wallet, (*wallet.cards, new))
         return new
 
-    def withdraw(self, slip: str, *, issuer: str | None = None) -> None:
-        """Tell the issuer to withdraw everything issued on a slip; the wallet is left alone."""
-        with _understood("The slip"):
-            written = handle.write_slip(handle.parse_slip(slip))
-        address = issuer or self.trust().issuer
-        response = self._wire.send(protocol.withdrawal_request(address, slip=written))
-        protocol.check_withdrawal(response)
+    def withdraw(self, slip: str) -> None:
+        """Withdraw at the pinned city's issuer; what this wallet holds is left alone."""
+        withdraw(slip, issuer=self.trust().issuer, wire=self._wire)
 
     # showing
 
@@ -351,6 +347,20 @@ class WalletService:
 
     def _finish(self, wallet: Wallet, cards: tuple[Card, ...]) -> None:
         self._store.save(dataclasses.replace(wallet, cards=cards, pending=None))
+
+
+def withdraw(slip: str, *, issuer: str, wire: Wire) -> None:
+    """Tell an issuer to withdraw everything issued on a slip; no wallet is needed for it.
+
+    Args:
+        slip: as somebody typed it.
+        issuer: the issuer's base address.
+        wire: sends the one request.
+    """
+    with _understood("The slip"):
+        written = handle.write_slip(handle.parse_slip(slip))
+    response = wire.send(protocol.withdrawal_request(issuer.rstrip("/"), slip=written))
+    protocol.check_withdrawal(response)
 
 
 @contextmanager

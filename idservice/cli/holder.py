@@ -1,0 +1,188 @@
+"""What every `idservice wallet` command shares: folder, passphrase, clock, exit codes, questions.
+
+The commands themselves stand in `cli/wallet.py`. Nothing is logged; what goes wrong is one
+sentence on standard error (or one JSON object on standard output with `--json`), without values.
+"""
+
+import json
+import os
+import secrets
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+
+from crypto.encoding.canonical_json import JsonObject
+from crypto.errors import Malformed
+from idservice.clients import openid
+from idservice.clock import SystemClock
+from idservice.storage import wallet as storage
+from idservice.verification import trust
+from idservice.wallet.model import Unusable, WalletError
+from idservice.wallet.service import WalletService
+
+PASSPHRASE: Final = "IDSERVICE_WALLET_PASSPHRASE"  # noqa: S105, the name of a variable
+REFUSAL_PAUSE: Final = 3.0
+"""Seconds before every no to a verifier, so that its time tells nothing of the reason."""
+
+LONGEST_FILE: Final = 4 << 20
+WIDTH: Final = 78
+
+Folder = Annotated[
+    Path, typer.Option(envvar="IDSERVICE_WALLET", help="The wallet's own folder.", metavar="DIR")
+]
+PassphraseFile = Annotated[
+    Path | None, typer.Option(help="Read the passphrase from this file's first line.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
+Offset = Annotated[
+    int, typer.Option("--clock-offset", help="Seconds to move the clock (demonstration only).")
+]
+TrustFile = Annotated[
+    Path | None, typer.Option("--trust", help="Take this newer trust bundle first.", metavar="FILE")
+]
+DEFAULT_FOLDER: Final = Path("~/.idservice-wallet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How a command gets at its wallet."""
+
+    folder: Path
+    passphrase_file: Path | None
+    as_json: bool
+    clock_offset: int
+    trust_file: Path | None = None
+    root: str | None = None
+
+
+@contextmanager
+def exits(*, as_json: bool) -> Iterator[None]:
+    """End the process with one sentence and the exit code that belongs to it."""
+    try:
+        yield
+    except WalletError as error:
+        say_no(str(error), as_json=as_json)
+        raise typer.Exit(2 if isinstance(error, Unusable) else 1) from error
+
+
+@contextmanager
+def opened(access: Access) -> Iterator[WalletService]:
+    """Open the wallet, take a newer bundle if one is given, and check the clock's offset."""
+    folder = access.folder.expanduser()
+    bundle = None if access.trust_file is None else read_file(access.trust_file)
+    passphrase = _passphrase(folder, access.passphrase_file)
+    with (
+        storage.opened(folder, passphrase=passphrase, random_bytes=secrets.token_bytes) as store,
+        openid.HttpWire() as wire,
+    ):
+        service = WalletService(
+            store=store,
+            wire=wire,
+            clock=SystemClock(offset=access.clock_offset),
+            random_bytes=secrets.token_bytes,
+            pause=lambda: time.sleep(REFUSAL_PAUSE),
+        )
+        if bundle is not None:
+            service.pin(bundle, root_fingerprint=_fingerprint(access.root))
+        _check_offset(service, access.clock_offset)
+        yield service
+
+
+def say(value: JsonObject, text: str, *, as_json: bool) -> None:
+    """Print the answer of a command."""
+    if as_json:
+        typer.echo(json.dumps(value, ensure_ascii=False))
+    else:
+        console().print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def say_no(sentence: str, *, as_json: bool) -> None:
+    """Print why something was not done."""
+    if as_json:
+        typer.echo(json.dumps({"result": "refused", "sentence": sentence}, ensure_ascii=False))
+    else:
+        Console(stderr=True, width=WIDTH).print(sentence, markup=False, highlight=False)
+
+
+def console() -> Console:
+    """Return a console for the answer; without colour where it is not a terminal."""
+    return Console(width=WIDTH if sys.stdout.isatty() else None)
+
+
+def interactive() -> bool:
+    """Say whether somebody can be asked."""
+    return sys.stdin.isatty()
+
+
+def ask(prompt: str, *, secret: bool = False) -> str:
+    """Ask the holder for one line; without a terminal the next line of standard input."""
+    if interactive():
+        return str(typer.prompt(prompt, hide_input=secret, err=True)).strip()
+    line = sys.stdin.readline()
+    if not line:
+        raise Unusable(f"{prompt}: nobody is there to be asked.")
+    return line.strip()
+
+
+def agreed(prompt: str) -> bool:
+    """Ask for a yes; anything else is a no."""
+    return ask(f"{prompt} [y/N]").lower() in {"y", "yes"}
+
+
+def line_or_stdin(argument: str) -> str:
+    """Return an argument, or for `-` the first line of standard input."""
+    return sys.stdin.readline().strip() if argument == "-" else argument
+
+
+def read_file(path: Path) -> bytes:
+    """Read a whole file within a limit."""
+    try:
+        with path.expanduser().open("rb") as file:
+            data = file.read(LONGEST_FILE + 1)
+    except OSError as error:
+        raise Unusable(f"The file {path.name} cannot be read.") from error
+    if len(data) > LONGEST_FILE:
+        raise Unusable(f"The file {path.name} is too long.")
+    return data
+
+
+def _fingerprint(text: str | None) -> bytes | None:
+    if text is None:
+        return None
+    try:
+        return trust.parse_fingerprint(text)
+    except Malformed as error:
+        raise Unusable("A root fingerprint has 64 hexadecimal digits.") from error
+
+
+def _passphrase(folder: Path, file: Path | None) -> bytes:
+    if file is not None:
+        lines = read_file(file).splitlines()
+        return lines[0] if lines else b""
+    given = os.environ.get(PASSPHRASE)
+    if given is not None:
+        return given.encode()
+    if not interactive():
+        raise Unusable(f"Give the passphrase by --passphrase-file or {PASSPHRASE}.")
+    new = not storage.exists(folder)
+    passphrase = ask("Passphrase of the new wallet" if new else "Passphrase", secret=True)
+    if new and ask("The same passphrase again", secret=True) != passphrase:
+        raise Unusable("The two passphrases differ.")
+    return passphrase.encode()
+
+
+def _check_offset(service: WalletService, offset: int) -> None:
+    """Let nobody but a demonstration on this machine move the clock."""
+    if offset == 0:
+        return
+    bundle = service.trust()
+    if not bundle.demonstration or not openid.is_loopback(urlsplit(bundle.issuer).hostname or ""):
+        raise Unusable("The clock is moved only for a demonstration on this machine.")
