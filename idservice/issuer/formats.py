@@ -29,7 +29,8 @@ from crypto.status.reference import Reference
 from idservice import catalogue, period
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
-from idservice.issuer.model import Announced, Entitlement, IssuingKey
+from idservice.issuer.model import Entitlement, IssuingKey
+from idservice.verification.trust import Announced
 
 CLOCK_SKEW: Final = 60
 
@@ -84,21 +85,21 @@ def issue_sd_jwt(
 ) -> tuple[str, ...]:
     """Sign one SD-JWT VC for each holder key and its status index; ages are as `on` that day."""
     announced = key.announced
-    header: JsonObject = {"alg": "ES256", "typ": verify.TYP, "x5c": [*announced.x5c]}
+    header: JsonObject = {"alg": "ES256", "typ": verify.TYP, "x5c": [*announced.x5c_text]}
     content: JsonObject = {
         **entitlement.person.claims(on=on),
-        "iss": announced.issuer,
+        "iss": key.issuer,
         "vct": announced.vct,
         "vct#integrity": announced.vct_integrity,
-        "nbf": announced.not_before,
-        "exp": announced.expires,
+        "nbf": announced.nbf,
+        "exp": announced.exp,
         "renewal_handle": base64url.encode(entitlement.handle),
         "enrolled_until": entitlement.enrolled_until.isoformat(),
     }
     return tuple(
         issue.issue(
             header=header,
-            claims={**content, "status": _status(announced.status_uri, index)},
+            claims={**content, "status": _status(announced.status.uri, index)},
             frame=_FRAME,
             holder=holder,
             signer=key.sign,
@@ -124,7 +125,7 @@ def read_sd_jwt(presentation: str, *, keys: Sequence[IssuingKey], question: Ques
     if not isinstance(shown, SdJwtWithKeyBinding):
         raise Malformed("no key binding")
     chain = shown.sd_jwt.issuer.header.get("x5c")
-    key = next((each for each in keys if [*each.announced.x5c] == chain), None)
+    key = next((each for each in keys if [*each.announced.x5c_text] == chain), None)
     if key is None:
         raise Untrusted("not signed by an announced key")
     nonce = _nonce(shown)
@@ -137,7 +138,7 @@ def read_sd_jwt(presentation: str, *, keys: Sequence[IssuingKey], question: Ques
         now=question.now,
     )
     content = verified.claims
-    _check_validity(content, key.announced, question.now)
+    _check_validity(content, key, question.now)
     return _shown(content, key.announced, question.now)
 
 
@@ -148,7 +149,7 @@ def _shown(content: JsonObject, announced: Announced, now: UnixSeconds) -> Shown
     if not isinstance(handle, str) or not isinstance(until, str):
         raise Malformed("renewal_handle and enrolled_until are texts")
     listed = reference.parse(content)
-    if listed.uri != announced.status_uri:
+    if listed.uri != announced.status.uri:
         raise Refused("the list of another period")
     return Shown(
         person=claims.from_claims(content, today=period.day(now)),
@@ -159,18 +160,19 @@ def _shown(content: JsonObject, announced: Announced, now: UnixSeconds) -> Shown
     )
 
 
-def _check_validity(content: JsonObject, announced: Announced, now: UnixSeconds) -> None:
+def _check_validity(content: JsonObject, key: IssuingKey, now: UnixSeconds) -> None:
+    announced = key.announced
     expected = {
-        "iss": announced.issuer,
+        "iss": key.issuer,
         "vct": announced.vct,
-        "nbf": announced.not_before,
-        "exp": announced.expires,
+        "nbf": announced.nbf,
+        "exp": announced.exp,
     }
     if any(content.get(name) != value for name, value in expected.items()):
         raise Refused("not as announced")
-    if now < announced.not_before - CLOCK_SKEW:
+    if now < announced.nbf - CLOCK_SKEW:
         raise NotYetValid("its period has not begun")
-    if now >= announced.expires:
+    if now >= announced.exp:
         raise Expired("its period is over")
 
 

@@ -24,6 +24,7 @@ from idservice.errors import Code, ServiceError
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.period import Period
+from idservice.verification.trust import Announced
 
 SLOT: Final = 300
 """Seconds: expiry is kept as the number of a five-minute slot, never as a time."""
@@ -196,25 +197,10 @@ class StatusList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Announced:
-    """Everything that is the same for all instances of one period, as the bundle tells it."""
+class IssuingKey:
+    """The one key of a period and configuration, and what the bundle announces with it."""
 
     issuer: str
-    configuration: str
-    period: Period
-    not_before: UnixSeconds
-    expires: UnixSeconds
-    vct: str
-    vct_integrity: str
-    x5c: tuple[str, ...]
-    status_uri: str
-    status_size: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IssuingKey:
-    """The one key of a period and configuration."""
-
     announced: Announced
     public_jwk: JsonObject
     sign: Signer = field(repr=False)

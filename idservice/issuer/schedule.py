@@ -62,12 +62,12 @@ class Schedule:
             announced = key.announced
             where = announced.period, announced.configuration
             newest = lasting.published(*where)
-            if announced.expires <= now or (newest is not None and newest[0] >= day):
+            if announced.exp <= now or (newest is not None and newest[0] >= day):
                 continue
-            lasting.lay_out(*where, size=announced.status_size)
-            statuses = lasting.statuses(*where) or bytes(announced.status_size // 8)
+            lasting.lay_out(*where, size=announced.status.size)
+            statuses = lasting.statuses(*where) or bytes(announced.status.size // 8)
             token = StatusToken(
-                uri=announced.status_uri,
+                uri=announced.status.uri,
                 iat=scheduled,
                 exp=UnixSeconds(scheduled + LIFETIME),
                 ttl=TTL,

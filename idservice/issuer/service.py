@@ -164,7 +164,7 @@ class Issuer:
             key,
             entitlement,
             tuple(zip(proven.keys, indices, strict=True)),
-            on=max(period.day(now), period.day(key.announced.not_before)),
+            on=max(period.day(now), period.day(key.announced.nbf)),
             random_bytes=stores.random_bytes,
         )
 
