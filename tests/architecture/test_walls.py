@@ -102,7 +102,7 @@ def test_lock_files_carry_hashes_and_no_address() -> None:
         assert "index-url" not in text
 
 
-def test_environment_variables_are_the_two_database_addresses_and_the_wallet_passphrase() -> None:
+def test_environment_variables_are_the_databases_and_the_wallets() -> None:
     """No switch may exist that turns tracing on."""
     found = set()
     for path in MODULES:
@@ -114,5 +114,6 @@ def test_environment_variables_are_the_two_database_addresses_and_the_wallet_pas
     assert found == {
         "IDSERVICE_DATABASE",
         "IDSERVICE_PENDING_DATABASE",
+        "IDSERVICE_WALLET",
         "IDSERVICE_WALLET_PASSPHRASE",
     }
