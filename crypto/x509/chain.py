@@ -88,7 +88,7 @@ def verify(x5c: tuple[bytes, ...], *, root: x509.Certificate, role: Role, now: U
         x5c: DER certificates, the leaf first, then at most one intermediate; the root is not
             among them.
         root: from `load_root`, its fingerprint compared.
-        role: what the leaf's key must be for; an issuer, a status signer or a verifier.
+        role: what the leaf's key must be for; no authority.
         now: compared with every certificate on the path, the root included.
 
     Raises:

@@ -79,10 +79,10 @@ def leaf_certificate(
     validity: Validity,
     serial: int,
 ) -> x509.Certificate:
-    """Make the certificate of an issuer, a status signer or a verifier.
+    """Make the certificate of a key that signs messages.
 
     Args:
-        role: which of the three.
+        role: what the key is for; no authority.
         public_key: on P-256.
         authority: the root or an intermediate.
         common_name: at most 64 characters, shown to people and compared with nothing.

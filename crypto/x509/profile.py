@@ -30,6 +30,8 @@ class Role(Enum):
     ISSUER = "issuer"
     STATUS = "status"
     VERIFIER = "verifier"
+    METADATA = "metadata"
+    """Signs what an issuer says of itself; a key that lasts longer than those of a period."""
 
 
 AUTHORITIES: Final = frozenset({Role.CITY_ROOT, Role.INTERMEDIATE})
@@ -38,6 +40,7 @@ EXTENDED_KEY_USAGE: Final = {
     Role.ISSUER: ObjectIdentifier("2.25.217451023022518389341778185524290538095"),
     Role.STATUS: ObjectIdentifier("2.25.215776551423734119635764699723405821112"),
     Role.VERIFIER: ObjectIdentifier("2.25.124931139601474262669998052427109283938"),
+    Role.METADATA: ObjectIdentifier("2.25.145352110146347965114193665218400010011"),
 }
 """One purpose for each kind of leaf, under UUIDs drawn for this project (ITU-T X.667)."""
 
@@ -130,8 +133,8 @@ def check(certificate: x509.Certificate, *, role: Role) -> None:
 def names(certificate: x509.Certificate, *, role: Role) -> Names:
     """Return whom a leaf certificate names, if that is what its role must name.
 
-    An issuer or status leaf names exactly one URI, the base address of the issuer; a verifier
-    leaf at least one DNS name or URI. Nothing else may stand there.
+    An issuer, status or metadata leaf names exactly one URI, the base address of the issuer; a
+    verifier leaf at least one DNS name or URI. Nothing else may stand there.
 
     Raises:
         Malformed: a name of a foreign kind, or not spelled as `Names` demands.

@@ -91,6 +91,8 @@ class FakeCity:
     issuer_keys: Mapping[Period, ec.EllipticCurvePrivateKey]
     status_key: ec.EllipticCurvePrivateKey
     status_x5c: list[JsonValue]
+    metadata_key: ec.EllipticCurvePrivateKey
+    metadata_x5c: list[JsonValue]
     verifiers: Mapping[str, FakeVerifier]
     """`library`, `bar` and `bank`."""
     payload: JsonObject
@@ -224,14 +226,21 @@ def make(*, now: UnixSeconds = NOW, issuer: str = ISSUER, demonstration: bool = 
     announced: list[JsonValue] = [
         trust.announce(_announced(root, issuer, each, issuer_keys[each])) for each in periods
     ]
-    status_leaf = certificates.leaf_certificate(
-        role=Role.STATUS,
-        public_key=status_key.public_key(),
-        authority=root,
-        common_name="Exampleton status lists",
-        names=Names(uris=(issuer,)),
-        validity=lasting,
-        serial=100,
+    metadata_key = p256("metadata key")
+    status_leaf, metadata_leaf = (
+        certificates.leaf_certificate(
+            role=role,
+            public_key=key.public_key(),
+            authority=root,
+            common_name=f"Exampleton {role.value}",
+            names=Names(uris=(issuer,)),
+            validity=lasting,
+            serial=serial,
+        )
+        for role, key, serial in (
+            (Role.STATUS, status_key, 100),
+            (Role.METADATA, metadata_key, 101),
+        )
     )
     vct = metadata.vct(issuer)
     verifiers = {
@@ -258,6 +267,8 @@ def make(*, now: UnixSeconds = NOW, issuer: str = ISSUER, demonstration: bool = 
         issuer_keys=MappingProxyType(issuer_keys),
         status_key=status_key,
         status_x5c=x5c.encode([status_leaf]),
+        metadata_key=metadata_key,
+        metadata_x5c=x5c.encode([metadata_leaf]),
         verifiers=MappingProxyType(verifiers),
         payload=payload,
         bundle=bundle,
