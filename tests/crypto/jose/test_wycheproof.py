@@ -116,7 +116,7 @@ def test_json_web_signatures_are_accepted_only_where_documented(name: str) -> No
 
 
 def test_the_signature_that_refused_cases_borrow_verifies_under_its_own_key() -> None:
-    """The selection holds no valid ES256 token, but case 356 shows one with a key that is not for it."""
+    """No valid ES256 token is in the selection, but case 356 shows one under a key not for it."""
     groups_by_comment = {group["comment"]: group for group in groups("json_web_signature")}
     (borrowed,) = groups_by_comment["ec_key_for_encryption"]["tests"]
     assert token_accepted(groups_by_comment["es256"], borrowed)
