@@ -1,0 +1,226 @@
+"""A city's keys: the root, one for lists, one for metadata, one for each period.
+
+DESIGN, sections 3 and 8 (`init city`, `init announce`). Every key is on disk before the bundle
+announces it; a key file that a crash has left behind is used by the next run, so that none is
+ever overwritten. Verifiers are admitted in `admission`, samples for them made in `samples`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from crypto.encoding import canonical_json
+from crypto.entropy import RandomBytes
+from crypto.instant import UnixSeconds
+from crypto.jose import jwk
+from crypto.x509 import issue, x5c
+from crypto.x509.issue import Validity
+from crypto.x509.profile import Names, Role
+from idservice import catalogue, period
+from idservice.apps import city_folder, key_files, keys, settings
+from idservice.apps.city_folder import Draft, Root
+from idservice.apps.settings import City, UnusableSettings
+from idservice.issuer import metadata
+from idservice.period import Period
+from idservice.verification import trust
+from idservice.verification.trust import Announced, AnnouncedStatus, TrustBundle
+
+ROOT_DAYS: Final = 20 * 365
+LASTING_DAYS: Final = 10 * 365
+"""For the keys that sign status lists and metadata."""
+
+AHEAD: Final = 2
+"""Periods announced after the current one."""
+
+INSTANCES_PER_RESIDENT: Final = 2 * catalogue.BATCH
+"""One issuing and one more, in a period: some are enrolled anew."""
+
+LONGEST_NAME: Final = 40
+"""Characters of a city's name; it stands in each certificate, which holds 64."""
+
+_SERIAL_LENGTH = 15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Leaf:
+    """What a certificate of the issuer's own keys says."""
+
+    role: Role
+    issuer: str
+    city: str
+    validity: Validity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chances:
+    """What the shell lends: the present time, and chance."""
+
+    now: UnixSeconds
+    random_bytes: RandomBytes
+
+
+def found_city(folder: Path, city: City, *, residents: int, chances: Chances) -> TrustBundle:
+    """Make a city's folder with root, keys and first bundle, and return the bundle.
+
+    Raises:
+        UnusableSettings: there is something in the folder already, or the address, name or
+            languages may not be.
+    """
+    check(city)
+    size = list_size(residents)
+    with city_folder.new(folder) as unfinished:
+        for name in ("root", "issuer", "issuer/keys"):
+            (unfinished / name).mkdir(mode=0o700)
+        content = canonical_json.serialize(city.model_dump())
+        key_files.publish(unfinished / "city.json", content + b"\n")
+        root = _new_root(unfinished / "root", city.name, chances)
+        where = unfinished / "issuer" / keys.FOLDER
+        validity = lasting(root, chances.now, LASTING_DAYS)
+        for role in (Role.STATUS, Role.METADATA):
+            leaf = _Leaf(role=role, issuer=city.issuer, city=city.name, validity=validity)
+            _key_and_certificate(where, role.value, leaf, root=root, chances=chances)
+        key_files.create(where / "nonce.key", chances.random_bytes(keys.NONCE_KEY_LENGTH))
+        return _announce(unfinished, city, None, size=size, chances=chances)
+
+
+def announce(folder: Path, *, residents: int | None, chances: Chances) -> TrustBundle:
+    """Make keys for the current period and those ahead, as far as they are missing.
+
+    Args:
+        folder: the city's.
+        residents: how many are expected, if that has changed: the size of new status lists.
+        chances: time and chance.
+
+    Raises:
+        UnusableSettings: the folder is not a city's, or another command is at work in it.
+    """
+    with city_folder.alone(folder) as city:
+        before = city_folder.current_bundle(folder)
+        size = _size_before(before) if residents is None else list_size(residents)
+        return _announce(folder, city, before, size=size, chances=chances)
+
+
+def check(city: City) -> None:
+    """Refuse a city that could not be announced."""
+    settings.check_base_url(city.issuer)
+    if city.test_hooks and not settings.is_loopback(city.issuer):
+        raise UnusableSettings("test hooks are refused outside loopback")
+    if not 1 <= len(city.name) <= LONGEST_NAME or not city.languages:
+        raise UnusableSettings(f"a city has a name of {LONGEST_NAME} characters, and a language")
+
+
+def list_size(residents: int) -> int:
+    """Return how long a status list is for so many residents: a power of two, twice the need."""
+    size = trust.SMALLEST_LIST
+    while size < 2 * residents * INSTANCES_PER_RESIDENT:
+        size *= 2
+    if size > trust.LARGEST_LIST:
+        raise UnusableSettings("more residents than one status list can hold")
+    return size
+
+
+def serial(random_bytes: RandomBytes) -> int:
+    """Draw the serial number of a certificate (RFC 5280, 4.1.2.2)."""
+    return int.from_bytes(random_bytes(_SERIAL_LENGTH), "big") | 1
+
+
+def lasting(root: Root, now: UnixSeconds, days: int) -> Validity:
+    """Return a validity from the day before, so that slow clocks agree, cut at the root's end."""
+    ends = int(root.certificate.not_valid_after_utc.timestamp())
+    begin = now - now % period.DAY - period.DAY
+    return Validity(
+        not_before=UnixSeconds(begin),
+        not_after=UnixSeconds(min(begin + days * period.DAY, ends)),
+    )
+
+
+def _new_root(where: Path, name: str, chances: Chances) -> Root:
+    key = ed25519.Ed25519PrivateKey.from_private_bytes(chances.random_bytes(32))
+    begin = chances.now - chances.now % period.DAY - period.DAY
+    end = begin + ROOT_DAYS * period.DAY
+    certificate = issue.root_certificate(
+        key=key,
+        common_name=f"{name} city root",
+        validity=Validity(not_before=UnixSeconds(begin), not_after=UnixSeconds(end)),
+        serial=serial(chances.random_bytes),
+    )
+    key_files.create_key(where / "root.key", key)
+    key_files.publish(where / "root.crt", certificate.public_bytes(Encoding.PEM))
+    return Root(certificate=certificate, key=key)
+
+
+def _announce(
+    folder: Path, city: City, before: TrustBundle | None, *, size: int, chances: Chances
+) -> TrustBundle:
+    """Make what is missing, and publish it as the next version."""
+    root = city_folder.read_root(folder)
+    current = period.of(chances.now)
+    kept = [each for each in before.announced if each.exp > chances.now] if before else []
+    have = {each.period for each in kept if each.configuration == catalogue.CONFIGURATION}
+    missing = [each for each in range(current, current + AHEAD + 1) if each not in have]
+    where = folder / "issuer" / keys.FOLDER
+    made = []
+    for each in map(Period, missing):
+        validity = Validity(not_before=period.not_before(each), not_after=period.expires(each))
+        leaf = _Leaf(role=Role.ISSUER, issuer=city.issuer, city=city.name, validity=validity)
+        name = keys.file_name(catalogue.CONFIGURATION, each)
+        certificate = _key_and_certificate(where, name, leaf, root=root, chances=chances)
+        made.append(_announced(city.issuer, each, certificate, size))
+    draft = Draft(
+        city=city,
+        root=root,
+        version=before.version + 1 if before else 1,
+        announced=tuple(sorted([*kept, *made], key=lambda each: each.period)),
+        policies=tuple(before.policies.values()) if before else (),
+    )
+    return city_folder.publish(folder, draft, now=chances.now)
+
+
+def _announced(issuer: str, number: Period, leaf: x509.Certificate, size: int) -> Announced:
+    return Announced(
+        configuration=catalogue.CONFIGURATION,
+        format=catalogue.FORMAT,
+        vct=metadata.vct(issuer),
+        vct_integrity=metadata.integrity(metadata.type_metadata(issuer)),
+        period=number,
+        nbf=period.not_before(number),
+        exp=period.expires(number),
+        x5c=(leaf.public_bytes(Encoding.DER),),
+        x5c_text=tuple(map(str, x5c.encode([leaf]))),
+        status=AnnouncedStatus(
+            uri=f"{issuer}/v1/status/{catalogue.CONFIGURATION}/{number}", size=size, bits=1
+        ),
+        digests=sum("." not in name for name in catalogue.CLAIMS),
+        address_digests=len(catalogue.ADDRESS_MEMBERS),
+    )
+
+
+def _key_and_certificate(
+    where: Path, name: str, leaf: _Leaf, *, root: Root, chances: Chances
+) -> x509.Certificate:
+    """Make a key file, or take the one that a run before this has left, and certify it."""
+    path = where / f"{name}.key"
+    if path.exists():
+        key = key_files.read_p256(path)
+    else:
+        key = jwk.generate(random_bytes=chances.random_bytes)
+        key_files.create_key(path, key)
+    certificate = issue.leaf_certificate(
+        role=leaf.role,
+        public_key=key.public_key(),
+        authority=root.authority,
+        common_name=f"{leaf.city} {leaf.role.value}",
+        names=Names(uris=(leaf.issuer,)),
+        validity=leaf.validity,
+        serial=serial(chances.random_bytes),
+    )
+    key_files.publish(where / f"{name}.crt", certificate.public_bytes(Encoding.PEM))
+    return certificate
+
+
+def _size_before(bundle: TrustBundle) -> int:
+    return max((each.status.size for each in bundle.announced), default=trust.SMALLEST_LIST)
