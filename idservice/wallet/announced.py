@@ -111,7 +111,7 @@ def check(
         try:
             verify.verify_issued(parsed, issuer_key=issuer_key)
         except CryptoError as error:
-            raise Declined("The issuer's signature on an instance is wrong.") from error
+            raise Declined("The signature or the digests of an instance are wrong.") from error
         checked.append(parsed)
     claims = [_claims(parsed) for parsed in checked]
     if any(one != claims[0] for one in claims):

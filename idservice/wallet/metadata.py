@@ -126,7 +126,9 @@ def _content(
         raise Malformed("metadata of another media type (OpenID4VCI, 12.2.2)")
     signed = jws.parse(response.body.decode("ascii", errors="replace"))
     jws.check_header(signed.header, algorithm="ES256", typ=SIGNED_TYP)
-    leaf = chain.verify(x5c.decode(signed.header.get("x5c")), root=root, role=Role.METADATA, now=now)
+    leaf = chain.verify(
+        x5c.decode(signed.header.get("x5c")), root=root, role=Role.METADATA, now=now
+    )
     jws.verify_signature(signed, key=leaf.public_key)
     content = canonical_json.parse_object(signed.payload)
     if leaf.uris != (issuer,) or content.get("sub") != issuer:

@@ -193,8 +193,7 @@ def renewal_request(issuer: str, *, presentation: str) -> Request:
 
 def parse_renewal(response: Response) -> Offer:
     """Read the offer that renewal made."""
-    answer = answered(response)
-    return parse_offer(canonical_json.serialize(_object(answer, "credential_offer")))
+    return parse_offer(canonical_json.serialize(answered(response)))
 
 
 def withdrawal_request(issuer: str, *, slip: str) -> Request:
