@@ -159,6 +159,12 @@ _AUTHORIZATION: Final[Schema] = {
     "required": False,
     "schema": _TEXT,
 }
+_IDENTIFIER: Final[Schema] = {
+    "name": "identifier",
+    "in": "path",
+    "required": True,
+    "schema": _TEXT,
+}
 START: Final = _operation(
     "requests",
     "Ask for a presentation; needs an API key as bearer token",
@@ -212,13 +218,17 @@ COLLECT: Final = _operation(
 _SIGNED: Final = _answer("The signed request object", _TEXT, "application/oauth-authz-req+jwt")
 _FORM: Final = "application/x-www-form-urlencoded"
 REQUEST_OBJECT: Final = _operation(
-    "wallets", "Fetch the signed request (OpenID4VP 1.0, 5)", {200: _SIGNED, **_oauth(404, 503)}
+    "wallets",
+    "Fetch the signed request (OpenID4VP 1.0, 5)",
+    {200: _SIGNED, **_oauth(404, 503)},
+    parameters=[_IDENTIFIER],
 )
 REQUEST_OBJECT_POST: Final = _operation(
     "wallets",
     "Fetch the signed request with a nonce of the wallet (OpenID4VP 1.0, 5.10)",
     {200: _SIGNED, **_oauth(400, 404, 413, 415, 503)},
     body=_body(_FORM, _object({}, {"wallet_nonce": _TEXT, "wallet_metadata": _TEXT})),
+    parameters=[_IDENTIFIER],
 )
 RESPOND: Final = _operation(
     "wallets",
@@ -231,4 +241,5 @@ RESPOND: Final = _operation(
         _FORM,
         _object({}, dict.fromkeys(("response", "vp_token", "state", "error"), _TEXT)),
     ),
+    parameters=[_IDENTIFIER],
 )

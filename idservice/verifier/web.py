@@ -116,19 +116,20 @@ class _Desk:
         body = await run_in_threadpool(self._service.collect, _bearer(request), code)
         return Response(status_code=202) if body is None else _json(body)
 
-    async def request_object(self, identifier: str) -> Response:
-        return await _request_object(self._service, identifier, {})
+    async def request_object(self, request: Request) -> Response:
+        return await _request_object(self._service, request, {})
 
-    async def request_object_post(self, identifier: str, request: Request) -> Response:
+    async def request_object_post(self, request: Request) -> Response:
         try:
             form = await bodies.read_form(request)
         except ServiceError as error:
             return problems.oauth_error(error.code)
-        return await _request_object(self._service, identifier, form)
+        return await _request_object(self._service, request, form)
 
-    async def respond(self, identifier: str, request: Request) -> Response:
+    async def respond(self, request: Request) -> Response:
         try:
             form = await bodies.read_form(request, limit=bodies.RESPONSE)
+            identifier = request.path_params["identifier"]
             redirect_uri = await run_in_threadpool(self._service.respond, identifier, form)
         except ServiceError as error:
             return problems.oauth_error(error.code)
@@ -173,11 +174,11 @@ def _check_item(service: Verifier, item: JsonValue) -> dict[str, object]:
         return {"result": "error", "code": error.code.value}
 
 
-async def _request_object(service: Verifier, identifier: str, form: dict[str, str]) -> Response:
+async def _request_object(service: Verifier, request: Request, form: dict[str, str]) -> Response:
     try:
         token = await run_in_threadpool(
             service.request_object,
-            identifier,
+            request.path_params["identifier"],
             wallet_nonce=form.get("wallet_nonce"),
             wallet_metadata=form.get("wallet_metadata"),
         )
