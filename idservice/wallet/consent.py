@@ -73,7 +73,7 @@ def text(
     rows: list[tuple[str, str]] = [
         ("Who", policy.verifier),
         ("", question.request.client_id),
-        ("Why", f"{_PURPOSES[policy.purpose]}, at {policy.place}"),
+        ("Why", f"{_PURPOSES[policy.purpose]}, {policy.place}"),
         ("", notice(dict(policy.notice), languages)),
         ("Kept", "nothing" if policy.retention == "none" else policy.retention),
     ]

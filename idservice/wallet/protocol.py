@@ -38,6 +38,8 @@ _SENTENCES = {
     "invalid_proof": "The issuer did not take the proof of the keys.",
     "credential_request_denied": "The issuer issues nothing: the card is withdrawn, past its"
     " enrolment, or issued for this period already.",
+    "busy": "The issuer has too much to do at the moment; try again later.",
+    "unavailable": "The issuer cannot answer at the moment; try again later.",
     "invalid_token": "The issuer no longer knows this offer; a new one is needed.",
 }
 
@@ -193,7 +195,8 @@ def renewal_request(issuer: str, *, presentation: str) -> Request:
 
 def parse_renewal(response: Response) -> Offer:
     """Read the offer that renewal made."""
-    return parse_offer(canonical_json.serialize(answered(response)))
+    answer = answered(response)
+    return parse_offer(canonical_json.serialize(_object(answer, "credential_offer")))
 
 
 def withdrawal_request(issuer: str, *, slip: str) -> Request:

@@ -146,7 +146,7 @@ class FakeWire:
             now=presented_at(presented),
         )
         self.renewals.append(shown.claims)
-        return as_json(offer(self.city, code="renewed", with_code=False))
+        return as_json({"credential_offer": offer(self.city, code="renewed", with_code=False)})
 
     def _request_object(self, request: Request) -> Response:
         if request.url in self.make_request:

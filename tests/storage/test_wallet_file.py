@@ -117,6 +117,7 @@ def test_short_passphrase_makes_no_wallet(tmp_path):
     assert not storage.exists(tmp_path)
 
 
+@pytest.mark.threat("T26")
 def test_size_is_the_same_for_an_empty_wallet_and_a_full_one(tmp_path):
     sizes = []
     for name, wallet in (("a", Wallet()), ("b", full_wallet()), ("c", full_wallet(200_000))):

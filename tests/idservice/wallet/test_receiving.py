@@ -240,7 +240,7 @@ TAGS = {
 }
 
 
-@pytest.mark.threat("T05")
+@pytest.mark.threat("T04")
 @pytest.mark.parametrize("name", TAGS)
 def test_tagging_issuer_is_refused(holder, name):
     issuing, words = TAGS[name]

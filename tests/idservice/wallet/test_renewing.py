@@ -42,6 +42,7 @@ def test_kept_instance_is_shown_whole_to_the_issuer_and_the_next_period_comes_ba
     assert old.fresh() == new.fresh() == catalogue.BATCH - 1
 
 
+@pytest.mark.threat("T10")
 def test_renewal_is_by_calendar_and_not_by_use(holder):
     holder.clock.time = holder.city.now
     with pytest.raises(Declined, match=r"can be renewed from 2027-01-29 on"):

@@ -139,6 +139,7 @@ def test_verifier_that_does_not_take_the_answer_is_told(holder):
 # one-time instances
 
 
+@pytest.mark.threat("T14")
 def test_each_instance_is_shown_once(holder):
     keys = set()
     for _ in range(catalogue.BATCH - 1):
@@ -267,7 +268,8 @@ def payload_of(asked):
     return {"dcql_query": payload["dcql_query"]}
 
 
-@pytest.mark.threat("T09")
+@pytest.mark.threat("T39")
+@pytest.mark.threat("T54")
 @pytest.mark.parametrize("name", OBJECTIONS)
 def test_beyond_the_policy_is_refused_with_an_exact_sentence(holder, name):
     make, words = OBJECTIONS[name]
@@ -315,7 +317,7 @@ def test_values_in_the_query_are_compared(holder):
     assert isinstance(objection, Objection)
 
 
-@pytest.mark.threat("T10")
+@pytest.mark.threat("T23")
 def test_refusing_not_having_and_over_asking_look_the_same(holder, city):
     empty = holders.make(city)
     seen = []
@@ -344,6 +346,7 @@ def test_expired_and_future_cards_are_not_shown(holder):
     assert holder.service.wallet().cards == ()
 
 
+@pytest.mark.threat("T22")
 def test_receipts_are_kept_only_when_switched_on_and_run_out(holder):
     _, question = asks(holder)
     holder.service.answer(question, shared=(), reuse=False)
