@@ -11,20 +11,29 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from idservice.card.refusal import CannotPrint
+from idservice.card.refusal import CannotWrite
 
 _MODE: Final = 0o600
 _WITHOUT_NAMELESS: Final = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL})
+
+
+def check(path: Path, *, replace: bool) -> None:
+    """Refuse early what `write` would refuse.
+
+    Raises:
+        CannotWrite: the file exists and may not be replaced.
+    """
+    if not replace and os.path.lexists(path):
+        raise CannotWrite("the output file exists already; --force replaces it")
 
 
 def write(path: Path, content: bytes, *, replace: bool) -> None:
     """Create `path` with `content`, readable by its owner alone.
 
     Raises:
-        CannotPrint: the file exists and may not be replaced, or cannot be written.
+        CannotWrite: the file exists and may not be replaced, or cannot be written.
     """
-    if not replace and os.path.lexists(path):
-        raise CannotPrint("the output file exists already; --force replaces it")
+    check(path, replace=replace)
     try:
         nameless = _open_nameless(path.parent)
         if nameless is None:
@@ -32,10 +41,10 @@ def write(path: Path, content: bytes, *, replace: bool) -> None:
         else:
             _write_nameless(nameless, path, content, replace=replace)
     except FileExistsError:
-        raise CannotPrint("the output file exists already; --force replaces it") from None
+        raise CannotWrite("the output file exists already; --force replaces it") from None
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else "no reason given"
-        raise CannotPrint(f"the output file cannot be written: {reason}") from None
+        raise CannotWrite(f"the output file cannot be written: {reason}") from None
 
 
 def _open_nameless(folder: Path) -> int | None:

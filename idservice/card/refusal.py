@@ -3,3 +3,7 @@
 
 class CannotPrint(Exception):
     """What was asked for cannot be put on paper as it should be."""
+
+
+class CannotWrite(Exception):
+    """The finished paper cannot be put where it was asked for."""

@@ -1,0 +1,77 @@
+"""The enrolment sheet: the offer with the city's fingerprint; the slip on a page of its own.
+
+DESIGN section 2, "The slip" and "Sealed offers". The transaction code is not on it: it goes by
+word of mouth, so that who finds or photographs the sheet cannot pick the card up. The slip is on
+a page of its own, to be kept elsewhere. Nothing of the person is on either page.
+"""
+
+import io
+from typing import Final
+
+import segno
+
+from crypto.encoding.canonical_json import JsonValue
+from idservice.card import layout, scripts
+from idservice.card.layout import Typefaces
+from idservice.card.scripts import Drawable
+
+_WORDS: Final[dict[str, JsonValue]] = {
+    "offer_title": "Your card, on your phone",
+    "offer_read": "Let your wallet read this square. It works once, and for ten minutes.",
+    "offer_compare": "Your wallet shows a long number for the city. Compare it with this one. If "
+    "they differ, stop and tell the clerk.",
+    "offer_code": "Type the six digits that the clerk tells you. They are not on this sheet.",
+    "offer_square": "QR code of the offer",
+    "no_phone": "You can do without: the printed card is as good.",
+    "slip_title": "Your slip",
+    "slip_keep": "Keep this page at home, apart from your phone. The city has no copy of it.",
+    "slip_use": "Phone lost or stolen? These letters end the card and every copy of it. Read "
+    "them out at any desk, send them by post, or type them into a wallet. They are enough: "
+    "nobody needs to know who you are.",
+    "slip_lost": "Slip lost? While you have the phone, let the wallet forget the card and come "
+    "for a new one. Without slip and phone the card ends by itself, after five weeks at most.",
+    "slip_square": "QR code of the same letters",
+}
+
+
+def city(name: str, *, fonts: Typefaces) -> Drawable:
+    """Decide how the city's name is drawn, before anything is done.
+
+    Raises:
+        CannotPrint: it cannot be drawn with these fonts.
+    """
+    return scripts.drawable(name, field="city", families=fonts.families)
+
+
+def print_pdf(city: Drawable, *, link: str, slip: str, root: str, fonts: Typefaces) -> bytes:
+    """Return the sheet as PDF.
+
+    Args:
+        city: its name.
+        link: the offer.
+        slip: 27 letters and digits in groups.
+        root: the fingerprint of the city root, in groups.
+        fonts: what may be drawn with.
+
+    Raises:
+        CannotPrint: something does not fit.
+    """
+    data: dict[str, JsonValue] = {
+        "title": "Enrolment sheet",
+        "lang": "en",
+        "fonts": [family.name for family in fonts.families],
+        "words": _WORDS,
+        "city": layout.value(city),
+        "offer": list(_square(link)),
+        "root": root,
+        "slip": slip,
+        "slip_square": list(_square(slip)),
+    }
+    return layout.compile_pdf("sheet.typ", data, fonts=fonts)
+
+
+def _square(text: str) -> bytes:
+    out = io.BytesIO()
+    drawn = segno.make_qr(text, error="m")
+    drawn.save(out, kind="svg", border=4, xmldecl=False, svgns=True, nl=False)
+    return out.getvalue()

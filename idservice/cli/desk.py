@@ -1,0 +1,247 @@
+"""The clerk's desk: what is asked, how a record is read, and what is shown at the end.
+
+DESIGN section 2, "The slip" and "Sealed offers", and section 3, "Claims". Nothing is asked that
+is not in the catalogue, everything but residence may be left out, and whether a guardian is here
+is asked and not written down. What is shown is shown once: the code goes to the resident by word
+of mouth, apart from the square, and the slip on paper. The commands stand in `enrol`.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final
+
+import pybase64
+import segno
+import typer
+
+from crypto.encoding import canonical_json
+from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.errors import Malformed
+from idservice.card import portrait
+from idservice.issuer import claims
+from idservice.issuer.claims import Person
+from idservice.issuer.model import Enrolment
+from idservice.verification import trust
+
+ADULT: Final = 18
+WIDTH: Final = 78
+
+_QUIET: Final = 4
+_BLOCKS: Final = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
+_BLACK_ON_WHITE: Final = "\x1b[30;107m"
+_PLAIN: Final = "\x1b[0m"
+_SLIP: Final = """\
+The slip ends everything: whoever has these letters can withdraw the card, and
+nobody can without them. Give it to the resident on paper, to be kept at home and
+apart from the phone. If the phone is lost or stolen, they are read out at any desk
+or typed into `idservice wallet withdraw`, and every copy of the card is refused
+from the next list on, signed every night. The city has no copy of the slip.
+Without slip and phone the card runs out by itself, five weeks later at most."""
+
+_NAMES: Final = (
+    ("given_name", "Given names"),
+    ("family_name", "Family names"),
+)
+_OTHERS: Final = (
+    ("locality", "City or place to be shown"),
+    ("gender", "Gender, in the person's own words, only if wanted"),
+)
+_ADDRESS: Final = (
+    ("care_of", "Address: care of"),
+    ("street_address", "Address: street and number"),
+    ("postal_code", "Address: postal code"),
+    ("locality", "Address: place"),
+)
+
+
+class NotEnrolled(Exception):
+    """Somebody whom the clerk may not enrol now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What leaves the desk with the resident."""
+
+    enrolment: Enrolment = field(repr=False)
+    root: str
+    """Fingerprint of the city root, in groups."""
+
+    @property
+    def link(self) -> str:
+        """The shorter spelling of the offer, which makes the coarser square."""
+        return min(self.enrolment.offer, self.enrolment.offer_by_reference, key=len)
+
+
+def read_person(data: bytes, *, photo: bytes | None, today: date) -> Person:
+    """Read a record, with its portrait or `photo` drawn anew and without metadata.
+
+    The record's `portrait` may be a data address or bare base64, of any JPEG or PNG.
+
+    Raises:
+        Malformed: the record is not one; the text names the member and never the value.
+        CannotPrint: the picture cannot be read.
+    """
+    record = canonical_json.parse_object(data)
+    if photo is None and record.get("portrait") is not None:
+        photo = _decode(record["portrait"])
+    if photo is not None:
+        record["portrait"] = claims.portrait_claim(portrait.prepare(photo))
+    return claims.from_record(record, today=today)
+
+
+def read_root(bundle: bytes) -> str:
+    """Return the fingerprint of the city root from the issuer's own bundle.
+
+    Raises:
+        Malformed, Refused: not a bundle.
+    """
+    read = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
+    return trust.fingerprint_text(read.root_fingerprint)
+
+
+def check_guardian(person: Person, *, present: bool, today: date) -> None:
+    """Refuse to enrol somebody of age 10 to 17 whose guardian is not here.
+
+    Raises:
+        NotEnrolled: no guardian.
+    """
+    if person.birth_date is None or claims.age(person.birth_date, on=today) >= ADULT:
+        return
+    if not present:
+        raise NotEnrolled("for ages 10 to 17 a guardian stands here: --guardian-present")
+
+
+def ask(city: str, *, photo: bytes | None, today: date) -> Person:
+    """Ask for each claim; an empty answer leaves it out.
+
+    Raises:
+        NotEnrolled: no resident, or no guardian where there must be one.
+    """
+    typer.echo("Look at papers, copy none. Only residence is needed; Enter leaves a line out.\n")
+    if not typer.confirm(f"Does the person live in {city}?", default=False):
+        raise NotEnrolled("the card is for residents")
+    record: JsonObject = {"resident": True}
+    for name, question in _NAMES:
+        record[name] = _answer(name, question, today)
+    record["birth_date"] = _answer("birth_date", "Birth date, YYYY-MM-DD", today)
+    _ask_guardian(record, today)
+    for name, question in _OTHERS:
+        record[name] = _answer(name, question, today)
+    typer.echo("A substitute address, or none at all, is as good as any other.")
+    record["address"] = {
+        name: _answer(name, question, today, inside="address") for name, question in _ADDRESS
+    }
+    if photo is not None:
+        record["portrait"] = claims.portrait_claim(portrait.prepare(photo))
+    return claims.from_record(record, today=today)
+
+
+def show(handed: Handed, *, as_json: bool, clear: bool) -> None:
+    """Print what leaves the desk; `clear` wipes a terminal when the clerk is ready."""
+    if as_json:
+        typer.echo(json.dumps(_json(handed)))
+        return
+    colour = sys.stdout.isatty()
+    typer.echo("\n".join(screen(handed, colour=colour)))
+    if clear and colour and sys.stdin.isatty():
+        typer.prompt("Handed over? Enter clears the screen", default="", show_default=False)
+        typer.echo("\x1b[3J\x1b[2J\x1b[H", nl=False)
+
+
+def screen(handed: Handed, *, colour: bool) -> list[str]:
+    """Write the hand-over for a terminal of 80 columns."""
+    fingerprint = handed.root.split()
+    half = len(fingerprint) // 2
+    return [
+        "",
+        "1. The offer: the resident's wallet reads this square, within 10 minutes.",
+        "",
+        *_square(handed.link, colour=colour),
+        "",
+        handed.link,
+        "",
+        "2. The transaction code: say it, do not write it beside the square.",
+        "",
+        "   " + " ".join(handed.enrolment.transaction_code),
+        "",
+        "3. The city's fingerprint: the wallet shows the same, or it is another city.",
+        "",
+        "   " + " ".join(fingerprint[:half]),
+        "   " + " ".join(fingerprint[half:]),
+        "",
+        "4. The slip:",
+        "",
+        "   " + handed.enrolment.slip,
+        "",
+        _SLIP,
+        "",
+    ]
+
+
+def _json(handed: Handed) -> dict[str, str]:
+    return {
+        "offer": handed.enrolment.offer,
+        "offer_by_reference": handed.enrolment.offer_by_reference,
+        "transaction_code": handed.enrolment.transaction_code,
+        "slip": handed.enrolment.slip,
+        "root_fingerprint": handed.root,
+    }
+
+
+def _square(text: str, *, colour: bool) -> list[str]:
+    """Draw a QR code in half blocks, two rows of modules to a line, or say that it is too wide."""
+    matrix = segno.make_qr(text, error="l", boost_error=False).matrix
+    width = len(matrix) + 2 * _QUIET
+    if width > WIDTH:
+        return ["   (The square is wider than this screen: use the link, or --sheet.)"]
+    empty = [0] * width
+    side = [0] * _QUIET
+    rows = [empty] * _QUIET + [[*side, *(m & 1 for m in row), *side] for row in matrix]
+    rows += [empty] * (_QUIET + len(rows) % 2)
+    lines = [_line(rows[at], rows[at + 1]) for at in range(0, len(rows) - 1, 2)]
+    return [f"{_BLACK_ON_WHITE}{line}{_PLAIN}" for line in lines] if colour else lines
+
+
+def _line(above: Sequence[int], below: Sequence[int]) -> str:
+    return "".join(_BLOCKS[pair] for pair in zip(above, below, strict=True))
+
+
+def _decode(value: JsonValue) -> bytes:
+    """Read the picture of a record: a data address or bare base64."""
+    text = value.rpartition("base64,")[2] if isinstance(value, str) else ""
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        raise Malformed("portrait: not base64") from None
+
+
+def _answer(name: str, question: str, today: date, *, inside: str | None = None) -> str | None:
+    """Ask until the answer is empty or could stand in a record."""
+    while True:
+        given: str = typer.prompt(question, default="", show_default=False)
+        answer = given.strip()
+        if not answer:
+            return None
+        record: JsonObject = {name: answer} if inside is None else {inside: {name: answer}}
+        try:
+            claims.from_record({"resident": True, **record}, today=today)
+        except Malformed as error:
+            typer.echo(f"  Once more, please: {error}.")
+        else:
+            return answer
+
+
+def _ask_guardian(record: JsonObject, today: date) -> None:
+    """Ask what is not written down."""
+    born = claims.from_record(record, today=today).birth_date
+    if born is None:
+        question = "Is the person 18 or older, or from age 10 on and with a guardian here?"
+    elif claims.age(born, on=today) < ADULT:
+        question = "Is a guardian here, and does the guardian agree? (not written down)"
+    else:
+        return
+    if not typer.confirm(question, default=False):
+        raise NotEnrolled("for ages 10 to 17 a guardian stands here")
