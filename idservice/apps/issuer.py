@@ -1,0 +1,255 @@
+"""The issuer's process, put together: settings, adapters, service, counter, timers.
+
+DESIGN sections 2, 3 and 6. It starts only if its keys are those that the trust bundle announces
+and the announced type is the one it serves: an issuer that differs from its bundle would issue
+cards that every wallet refuses. Once a minute rows are reaped and lists published; once a minute
+the folder is looked at for a newer bundle. Enrolling needs no process (`cli/enrol.py`).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata as packages
+from typing import Final
+
+import orjson
+from fastapi import FastAPI
+
+from crypto.encoding.canonical_json import JsonObject
+from crypto.entropy import RandomBytes
+from crypto.errors import CryptoError
+from crypto.instant import UnixSeconds
+from crypto.x509 import chain, x5c
+from crypto.x509.profile import Role
+from idservice import period
+from idservice.apps import keys
+from idservice.apps.keys import IssuerKeys
+from idservice.apps.settings import IssuerSettings, UnusableSettings
+from idservice.clock import Clock
+from idservice.errors import ServiceError
+from idservice.issuer import metadata, web
+from idservice.issuer.model import IssuingKey
+from idservice.issuer.schedule import Schedule
+from idservice.issuer.service import Issuer, Stores
+from idservice.issuer.web import Counter, Documents
+from idservice.period import Period
+from idservice.storage import engine
+from idservice.storage.issuer import SqlLasting
+from idservice.storage.issuer_pending import SqlPending
+from idservice.web import application, redaction
+
+OFFICE: Final = "issuer"
+
+TICK: Final = 60.0
+"""Seconds between two looks at what is due."""
+
+TOKENS_PER_MINUTE: Final = 1_200
+"""Of one process. At a desk somebody takes minutes; renewals come in the last days of a period."""
+
+
+class Folder:
+    """Keys and bundle of the folder, replaced as one when the city announces anew."""
+
+    def __init__(self, settings: IssuerSettings, *, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._keys = self._load()
+
+    @property
+    def current(self) -> IssuerKeys:
+        """What is in force now."""
+        return self._keys
+
+    def refresh(self) -> None:
+        """Take a newer bundle over, with its keys; one that does not fit is left alone."""
+        with contextlib.suppress(UnusableSettings):
+            found = self._load()
+            if found.trust.version > self._keys.trust.version:
+                self._keys = found
+
+    def issuing(self, number: Period, configuration: str) -> IssuingKey | None:
+        """Return the key of a period, None where none is announced."""
+        return self._keys.issuing(number, configuration)
+
+    def announced(self) -> Sequence[IssuingKey]:
+        """Return all announced keys."""
+        return self._keys.announced()
+
+    def _load(self) -> IssuerKeys:
+        found = keys.load(self._settings.folder, issuer=self._settings.base_url)
+        issuer = self._settings.base_url
+        integrity = metadata.integrity(metadata.type_metadata(issuer))
+        for key in found.announced():
+            told = key.announced
+            times = period.not_before(told.period), period.expires(told.period)
+            if (told.vct, told.vct_integrity) != (metadata.vct(issuer), integrity):
+                raise UnusableSettings("bundle.json announces another type than is served")
+            if (told.nbf, told.exp) != times:
+                raise UnusableSettings("bundle.json announces other times than the period's")
+            if told.status.uri != f"{issuer}/v1/status/{told.configuration}/{told.period}":
+                raise UnusableSettings("bundle.json announces another status list")
+        _check_paths(found, now=self._clock.now())
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What `create_app` puts together, for those who need less than HTTP."""
+
+    folder: Folder
+    stores: Stores
+    lasting: SqlLasting
+    issuer: Issuer
+    schedule: Schedule
+    close: Callable[[], None]
+
+
+def assemble(settings: IssuerSettings, *, clock: Clock, random_bytes: RandomBytes) -> Parts:
+    """Put together everything below the counter.
+
+    Raises:
+        UnusableSettings: keys, bundle and base address do not belong together.
+    """
+    folder = Folder(settings, clock=clock)
+    stores, lasting, close = _stores(settings, clock=clock, random_bytes=random_bytes)
+    loaded = folder.current
+    return Parts(
+        folder=folder,
+        stores=stores,
+        lasting=lasting,
+        issuer=Issuer(
+            stores,
+            keys=folder,
+            nonce_key=loaded.nonce_key,
+            tokens_per_minute=TOKENS_PER_MINUTE,
+        ),
+        schedule=Schedule(stores, keys=folder, status_key=loaded.status),
+        close=close,
+    )
+
+
+def create_app(settings: IssuerSettings, *, clock: Clock, random_bytes: RandomBytes) -> FastAPI:
+    """Put the process together.
+
+    Raises:
+        UnusableSettings: as `assemble`.
+    """
+    parts = assemble(settings, clock=clock, random_bytes=random_bytes)
+    city = metadata.City(
+        issuer=settings.base_url, name=settings.city.name, languages=tuple(settings.city.languages)
+    )
+    counter = Counter(
+        parts.issuer,
+        lasting=parts.lasting,
+        documents=lambda: _documents(city, parts.folder.current, clock),
+    )
+
+    def tick() -> None:
+        parts.folder.refresh()
+        parts.schedule.tick()
+
+    async def tick_for_ever() -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            await _guarded(tick)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        await _guarded(tick)
+        timer = asyncio.create_task(tick_for_ever())
+        try:
+            yield
+        finally:
+            timer.cancel()
+            await asyncio.gather(timer, return_exceptions=True)
+            counter.close()
+            parts.close()
+
+    return application.create(
+        application.Counter(
+            office=OFFICE,
+            title=f"Issuer: {settings.city.name}",
+            version=packages.version("idservice"),
+            hot=web.hot_routes(counter, issuer=settings.base_url),
+            router=web.router(counter, issuer=settings.base_url),
+            ready=parts.lasting.ready,
+            lifespan=lifespan,
+        )
+    )
+
+
+def _stores(
+    settings: IssuerSettings, *, clock: Clock, random_bytes: RandomBytes
+) -> tuple[Stores, SqlLasting, Callable[[], None]]:
+    for url, short_lived in ((settings.database, False), (settings.pending_database, True)):
+        if url.startswith("sqlite:"):
+            engine.migrate(url, OFFICE, short_lived=short_lived)
+    lasting = engine.open_database(settings.database, short_lived=False)
+    pending = engine.open_database(settings.pending_database, short_lived=True)
+    rows = SqlLasting(lasting)
+    stores = Stores(
+        issuer=settings.base_url,
+        pending=SqlPending(pending),
+        lasting=rows,
+        clock=clock,
+        random_bytes=random_bytes,
+    )
+
+    def close() -> None:
+        engine.close(pending)
+        engine.close(lasting)
+
+    return stores, rows, close
+
+
+def _documents(city: metadata.City, loaded: IssuerKeys, clock: Clock) -> Documents:
+    content: JsonObject = metadata.credential_issuer(city)
+    signing = loaded.metadata
+    return Documents(
+        city=city,
+        authorization_server=orjson.dumps(metadata.authorization_server(city.issuer)),
+        issuer_metadata=orjson.dumps(content),
+        signed_metadata=lambda: metadata.sign(
+            content, x5c=signing.x5c, signer=signing.sign, now=clock.now()
+        ),
+        jwt_vc_issuer=orjson.dumps(metadata.jwt_vc_issuer(city.issuer, loaded.announced())),
+        type_metadata=metadata.type_metadata(city.issuer),
+        bundle=loaded.bundle,
+    )
+
+
+def _check_paths(loaded: IssuerKeys, *, now: UnixSeconds) -> None:
+    """Follow every path to the root, at a time when it is to be used."""
+    root = loaded.trust.root
+    try:
+        for key in loaded.announced():
+            told = key.announced
+            first_use = max(now, told.nbf)
+            if first_use < told.exp:
+                leaf = chain.verify(told.x5c, root=root, role=Role.ISSUER, now=first_use)
+                chain.check_time(leaf, now=told.exp)
+        status = x5c.decode([*loaded.status.x5c])
+        leaf = chain.verify(status, root=root, role=Role.STATUS, now=now)
+    except CryptoError as error:
+        raise UnusableSettings(f"a key has no path to the city root ({error})") from error
+    if leaf.uris != (loaded.trust.issuer,):
+        raise UnusableSettings("status.crt is for another base address")
+
+
+async def _guarded(act: Callable[[], object]) -> None:
+    """Run one turn of a timer in a thread; a fault of ours costs one turn and one log line."""
+    try:
+        await asyncio.to_thread(act)
+    except ServiceError:
+        return  # the database is away; the next turn tries again
+    except Exception as error:  # noqa: BLE001, a timer must outlive a fault, and say so without data
+        redaction.to_standard_error(
+            redaction.line(
+                event="fault",
+                office=OFFICE,
+                route="timer",
+                error=type(error).__name__,
+                where=redaction.where(error.__traceback__),
+            )
+        )
