@@ -29,6 +29,8 @@ ALWAYS_VISIBLE = frozenset(
 RFC 9901, section 9.7)."""
 
 SALT_SIZE = 16
+SALT_TEXT_SIZE = 22
+"""Characters of base64url that 128 bits need (RFC 9901, section 9.3)."""
 _PROPERTY_SIZE = 3
 _ELEMENT_SIZE = 2
 
@@ -85,7 +87,7 @@ def parse(text: str) -> Disclosure:
             value; or a name with a NUL, which no database could hold.
 
     Not checked: whether a digest refers to it, from where, and whether its name is allowed
-    there; the length of the salt, which is the issuer's care for its own resident.
+    there; the length of the salt, which matters to the holder (`verify.verify_issued`).
     """
     array = canonical_json.parse(base64url.decode(text))
     if isinstance(array, list):

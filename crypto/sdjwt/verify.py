@@ -114,13 +114,18 @@ def verify_issued(
         WrongAlgorithm: `alg`, `typ` or `_sd_alg` is another one, or a header is critical.
         BadSignature: not signed by `issuer_key`.
         HolderBinding: it carries a key binding: somebody showed it before.
-        Refused: the disclosures and the digests contradict each other.
+        Refused: the disclosures and the digests contradict each other, or a salt is short
+            (section 9.3): what its holder does not show could be guessed.
 
     Not checked: whose key `cnf` holds; `exp`, `nbf`, `iss`, `vct`, `status`.
     """
     if not isinstance(sd_jwt, SdJwt):
         raise HolderBinding("SD-JWT (RFC 9901, section 7.2): a key binding where none belongs")
-    return IssuedClaims(_issued_claims(sd_jwt, issuer_key, typ))
+    claims = _issued_claims(sd_jwt, issuer_key, typ)
+    for text in sd_jwt.disclosures:
+        if len(disclosure.parse(text).salt) < disclosure.SALT_TEXT_SIZE:
+            raise Refused("SD-JWT (RFC 9901, section 9.3): a salt of fewer than 128 bits")
+    return IssuedClaims(claims)
 
 
 def _issued_claims(sd_jwt: SdJwt, issuer_key: ec.EllipticCurvePublicKey, typ: str) -> JsonObject:

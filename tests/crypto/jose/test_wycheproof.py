@@ -104,6 +104,7 @@ def token_accepted(group: dict[str, Any], test: dict[str, Any]) -> bool:
     return True
 
 
+@pytest.mark.attack("SDJWT-081")
 @pytest.mark.parametrize("name", ES256_VALID)
 def test_json_web_signatures_are_accepted_only_where_documented(name: str) -> None:
     accepted = {
@@ -123,6 +124,7 @@ def test_the_signature_that_refused_cases_borrow_verifies_under_its_own_key() ->
     assert not token_accepted(groups_by_comment["ec_key_for_encryption"], borrowed)
 
 
+@pytest.mark.attack("SDJWT-081")
 @pytest.mark.parametrize(("group", "test"), cases("json_web_crypto"))
 def test_json_web_encryption_other_than_ecdh_es_is_refused(
     group: dict[str, Any], test: dict[str, Any]
