@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.encoding import canonical_json
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
-from crypto.x509 import issue, x5c
+from crypto.x509 import chain, issue, x5c
 from crypto.x509.issue import Validity
 from crypto.x509.profile import Names, Role
 from idservice import catalogue, period
@@ -202,13 +202,16 @@ def _announced(issuer: str, number: Period, leaf: x509.Certificate, size: int) -
 def _key_and_certificate(
     where: Path, name: str, leaf: _Leaf, *, root: Root, chances: Chances
 ) -> x509.Certificate:
-    """Make a key file, or take the one that a run before this has left, and certify it."""
+    """Make a key and its certificate, or take what a run before this one has left of them."""
     path = where / f"{name}.key"
     if path.exists():
         key = key_files.read_p256(path)
     else:
         key = jwk.generate(random_bytes=chances.random_bytes)
         key_files.create_key(path, key)
+    left = _left_certificate(where / f"{name}.crt", key.public_key(), leaf, root)
+    if left is not None:
+        return left
     certificate = issue.leaf_certificate(
         role=leaf.role,
         public_key=key.public_key(),
@@ -219,6 +222,27 @@ def _key_and_certificate(
         serial=serial(chances.random_bytes),
     )
     key_files.publish(where / f"{name}.crt", certificate.public_bytes(Encoding.PEM))
+    return certificate
+
+
+def _left_certificate(
+    path: Path, key: ec.EllipticCurvePublicKey, wanted: _Leaf, root: Root
+) -> x509.Certificate | None:
+    """Return the certificate that is there already, if it says what is wanted.
+
+    One key has one certificate, so that nobody is ever given two chains for one period.
+    """
+    if not path.exists():
+        return None
+    certificate = keys.read_certificate(path)
+    found = chain.verify(
+        (certificate.public_bytes(Encoding.DER),),
+        root=root.certificate,
+        role=wanted.role,
+        now=wanted.validity.not_before,
+    )
+    if (found.public_key, found.uris) != (key, (wanted.issuer,)):
+        raise UnusableSettings(f"{path.name} is for another key or another city")
     return certificate
 
 
