@@ -19,16 +19,8 @@ ENGINES = ("memory", "sqlite", "postgresql")
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[postgres.Server]:
-    if (reason := postgres.absent()) is not None:
-        pytest.skip(reason)
-    with postgres.running() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def postgresql(server: postgres.Server) -> Iterator[Engine]:
-    yield from opened(server.database("verifier"))
+def postgresql(postgres_server: postgres.Server) -> Iterator[Engine]:
+    yield from opened(postgres_server.database("verifier"))
 
 
 @pytest.fixture(scope="module")
