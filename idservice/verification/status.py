@@ -21,6 +21,9 @@ from idservice.verification.trust import TrustBundle
 VerifiedList = StatusToken
 """A list that the city signed for the address at which it was announced; `read` makes it."""
 
+LARGEST_TOKEN: Final = status_token.LARGEST_TOKEN
+"""Characters."""
+
 SKEW: Final = 60
 """Seconds by which the clock of the machine that signs lists may be ahead."""
 
