@@ -2,7 +2,8 @@
 
 DESIGN sections 2, 3 and 6. It starts only if its keys are those that the trust bundle announces
 and the announced type is the one it serves: an issuer that differs from its bundle would issue
-cards that every wallet refuses. Once a minute rows are reaped and lists published; once a minute
+cards that every wallet refuses; and only on databases without a column that the data inventory
+does not list. Once a minute rows are reaped and lists published; once a minute
 the folder is looked at for a newer bundle. Enrolling needs no process (`cli/enrol.py`).
 """
 
@@ -26,6 +27,7 @@ from idservice import period
 from idservice.apps import keys
 from idservice.apps.keys import IssuerKeys
 from idservice.apps.settings import IssuerSettings, UnusableSettings
+from idservice.auditor import schema
 from idservice.clock import Clock
 from idservice.errors import ServiceError
 from idservice.issuer import metadata, web
@@ -187,6 +189,11 @@ def _stores(
             engine.migrate(url, OFFICE, short_lived=short_lived)
     lasting = engine.open_database(settings.database, short_lived=False)
     pending = engine.open_database(settings.pending_database, short_lived=True)
+    for database in (lasting, pending):
+        try:
+            schema.check_at_start(database, OFFICE)
+        except schema.Unlisted as error:
+            raise UnusableSettings(str(error)) from error
     rows = SqlLasting(lasting)
     stores = Stores(
         issuer=settings.base_url,

@@ -1,8 +1,9 @@
 """A verifier's process, put together: settings, adapters, service, counter, timers.
 
 DESIGN section 4: one process is one verifier, with one client identifier and one certificate. It
-starts only if its key, certificate and address belong together (OpenID4VP 1.0, section 5.9.3).
-Bundle and lists are fetched by a timer, rows reaped by another; a showing triggers neither.
+starts only if its key, certificate and address belong together (OpenID4VP 1.0, section 5.9.3),
+and only on a database without a column that the data inventory does not list. Bundle and lists
+are fetched by a timer, rows reaped by another; a showing triggers neither.
 """
 
 import asyncio
@@ -23,6 +24,7 @@ from crypto.jose import jws
 from crypto.x509 import chain, profile
 from idservice.apps import key_files
 from idservice.apps.settings import UnusableSettings, VerifierSettings
+from idservice.auditor import schema
 from idservice.clients import status_lists
 from idservice.clients.status_lists import PublishedKnowledge
 from idservice.clock import Clock
@@ -86,6 +88,10 @@ def assemble(
     if settings.database.startswith("sqlite:"):
         engine.migrate(settings.database, storage.OFFICE, short_lived=True)
     database = engine.open_database(settings.database, short_lived=True)
+    try:
+        schema.check_at_start(database, OFFICE)
+    except schema.Unlisted as error:
+        raise UnusableSettings(str(error)) from error
     service = Verifier(
         identity=identity,
         signer=jws.es256_signer(key),

@@ -1,6 +1,6 @@
 """The columns of a live database against the inventory.
 
-An office calls `refuse_unlisted` when it starts: a column that nobody wrote down is a column
+An office calls `check_at_start`: a column that nobody wrote down is a column
 that nobody has to answer for. The auditor opens databases for reading only.
 """
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Engine, create_engine, inspect, make_url
+from sqlalchemy.exc import SQLAlchemyError
 
-from idservice.auditor import comparison
+from idservice.auditor import comparison, folder, inventory
 from idservice.auditor.model import Finding, Inventory, Kind, Trouble
 
 
 class Unlisted(Exception):
-    """A database holds columns that the inventory does not list."""
+    """A database holds columns that the inventory does not list, or it cannot be told."""
 
 
 def columns(engine: Engine) -> frozenset[str]:
@@ -26,21 +27,36 @@ def columns(engine: Engine) -> frozenset[str]:
     )
 
 
-def check_schema(found: frozenset[str], inventory: Inventory, *places: str) -> tuple[Finding, ...]:
+def check_schema(found: frozenset[str], listed: Inventory, *places: str) -> tuple[Finding, ...]:
     """Return what the inventory does not list, and what it lists and is absent."""
-    return comparison.compare(found, inventory, kind=Kind.COLUMN, places=places)
+    return comparison.compare(found, listed, kind=Kind.COLUMN, places=places)
 
 
-def refuse_unlisted(engine: Engine, inventory: Inventory, *places: str) -> None:
+def refuse_unlisted(engine: Engine, listed: Inventory, *places: str) -> None:
     """Stop an office that would run on a schema which the inventory does not list.
 
     Raises:
         Unlisted: with the names of the columns.
     """
-    findings = check_schema(columns(engine), inventory, *places)
+    findings = check_schema(columns(engine), listed, *places)
     names = [item.name for item in findings if item.trouble is Trouble.UNLISTED]
     if names:
         raise Unlisted(f"columns that {' and '.join(places)} may not have: {', '.join(names)}")
+
+
+def check_at_start(engine: Engine, office: str) -> None:
+    """Compare one database of an office with the shipped inventory.
+
+    Both kinds of rows may stand in one PostgreSQL database, so either may stand here.
+
+    Raises:
+        Unlisted: a column is not listed, the database cannot be read, or there is no inventory.
+    """
+    places = [f"{office}.{stem}" for stem in folder.DATABASES[office]]
+    try:
+        refuse_unlisted(engine, inventory.load(), *places)
+    except (SQLAlchemyError, inventory.UnusableInventory) as error:
+        raise Unlisted("the schema cannot be compared with the data inventory") from error
 
 
 def open_for_reading(url: str) -> Engine:
