@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.encoding import canonical_json
 from crypto.entropy import RandomBytes
+from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
 from crypto.x509 import chain, issue, x5c
@@ -129,23 +130,23 @@ def serial(random_bytes: RandomBytes) -> int:
 
 
 def lasting(root: Root, now: UnixSeconds, days: int) -> Validity:
-    """Return a validity from the day before, so that slow clocks agree, cut at the root's end."""
+    """Return a validity from the present period's begin, cut at the root's end."""
     ends = int(root.certificate.not_valid_after_utc.timestamp())
-    begin = now - now % period.DAY - period.DAY
+    begin = period.not_before(period.of(now))
     return Validity(
-        not_before=UnixSeconds(begin),
+        not_before=begin,
         not_after=UnixSeconds(min(begin + days * period.DAY, ends)),
     )
 
 
 def _new_root(where: Path, name: str, chances: Chances) -> Root:
     key = ed25519.Ed25519PrivateKey.from_private_bytes(chances.random_bytes(32))
-    begin = chances.now - chances.now % period.DAY - period.DAY
+    begin = period.not_before(period.of(chances.now))
     end = begin + ROOT_DAYS * period.DAY
     certificate = issue.root_certificate(
         key=key,
         common_name=f"{name} city root",
-        validity=Validity(not_before=UnixSeconds(begin), not_after=UnixSeconds(end)),
+        validity=Validity(not_before=begin, not_after=UnixSeconds(end)),
         serial=serial(chances.random_bytes),
     )
     key_files.create_key(where / "root.key", key)
@@ -235,12 +236,15 @@ def _left_certificate(
     if not path.exists():
         return None
     certificate = keys.read_certificate(path)
-    found = chain.verify(
-        (certificate.public_bytes(Encoding.DER),),
-        root=root.certificate,
-        role=wanted.role,
-        now=wanted.validity.not_before,
-    )
+    try:
+        found = chain.verify(
+            (certificate.public_bytes(Encoding.DER),),
+            root=root.certificate,
+            role=wanted.role,
+            now=wanted.validity.not_before,
+        )
+    except CryptoError as error:
+        raise UnusableSettings(f"{path.name} is not of this city: {error}") from error
     if (found.public_key, found.uris) != (key, (wanted.issuer,)):
         raise UnusableSettings(f"{path.name} is for another key or another city")
     return certificate

@@ -66,13 +66,15 @@ def read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY)
     except OSError as error:
         raise UnusableKey(f"{path.name} cannot be read") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_KEY:
             raise UnusableKey(f"{path.name} is not a key file")
         if stat.S_IMODE(status.st_mode) & _FOREIGN_ACCESS:
             raise UnusableKey(f"{path.name} must have mode 0600: nobody else may read a key")
-        return file.read()
+        return os.read(descriptor, LARGEST_KEY)
+    finally:
+        os.close(descriptor)
 
 
 def read_p256(path: Path) -> ec.EllipticCurvePrivateKey:

@@ -125,7 +125,11 @@ def file_name(configuration: str, period: Period) -> str:
 def _issuing(where: Path, bundle: TrustBundle, announced: Announced) -> IssuingKey:
     name = file_name(announced.configuration, announced.period)
     key = key_files.read_p256(where / f"{name}.key")
-    _check_fits(name, key, chain.load(announced.x5c[0]))
+    try:
+        certificate = chain.load(announced.x5c[0])
+    except CryptoError as error:
+        raise UnusableKey("bundle.json announces something that is no certificate") from error
+    _check_fits(name, key, certificate)
     return IssuingKey(
         issuer=bundle.issuer,
         announced=announced,
