@@ -65,9 +65,16 @@ class WalletFile:
         self._header = header
         self._box = nacl.secret.SecretBox(key)
         self._random_bytes = random_bytes
+        self._kept: Wallet | None = None
+        """What the file holds; nobody else writes it while we have the lock."""
 
     def load(self) -> Wallet:
         """Return what was saved last, or an empty wallet."""
+        if self._kept is None:
+            self._kept = self._read()
+        return self._kept
+
+    def _read(self) -> Wallet:
         if not self._path.exists():
             return Wallet()
         sealed = _read(self._path)[_HEADER.size :]
@@ -88,6 +95,7 @@ class WalletFile:
             _replace(self._path, self._header + sealed)
         except OSError as error:
             raise Unusable("The wallet file could not be written; nothing was sent.") from error
+        self._kept = wallet
 
 
 @contextmanager
