@@ -29,9 +29,9 @@ def chances(now: int = NOW, seed: str = "a") -> Chances:
     return Chances(now=UnixSeconds(now), random_bytes=cities.chance(seed))
 
 
-def found(folder: Path, **changes: object) -> trust.TrustBundle:
+def found(folder: Path, seed: str = "a", **changes: object) -> trust.TrustBundle:
     city = CITY.model_copy(update=changes)
-    return founding.found_city(folder, city, residents=1000, chances=chances())
+    return founding.found_city(folder, city, residents=1000, chances=chances(seed=seed))
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -222,7 +222,7 @@ def test_keys_that_a_crash_left_are_announced_by_the_next_run(
 
 def test_a_certificate_of_another_key_or_city_is_not_announced(tmp_path: Path) -> None:
     found(tmp_path / "city")
-    found(tmp_path / "other", issuer="http://127.0.0.1:9090")
+    found(tmp_path / "other", seed="other")
     where = tmp_path / "city" / "issuer" / "keys"
     name = f"{catalogue.CONFIGURATION}-{HERE + 3}"
     later = period.not_before(period.Period(HERE + 1))

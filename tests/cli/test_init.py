@@ -1,0 +1,177 @@
+"""`idservice init`: what it makes, what it says, and when it refuses."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from idservice.apps import city_folder
+from idservice.cli import init
+from idservice.verification import trust
+
+BASE = "http://127.0.0.1:8080"
+WISH = {
+    "id": "library-card",
+    "verifier": "City Library",
+    "purpose": "library_membership",
+    "place": "at the counter",
+    "required": ["resident"],
+    "optional": ["given_name"],
+    "retention": "none",
+    "erase": None,
+    "notice": {"en": "To give you a card."},
+    "expires": "2100-01-01",
+}
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(init.app, [str(each) for each in arguments])
+
+
+def found(folder: Path, *more: str, issuer: str = BASE) -> Result:
+    return run("city", folder, "--name", "Exampleton", "--issuer", issuer, *more)
+
+
+def library(folder: Path, *more: str) -> Result:
+    given = ("--name", "City Library", "--base-url", "http://127.0.0.1:8081")
+    return run("verifier", folder, *given, "--policy", "library-card", *more)
+
+
+@pytest.fixture
+def wish(tmp_path: Path) -> Path:
+    (tmp_path / "policy.json").write_text(json.dumps(WISH))
+    return tmp_path / "policy.json"
+
+
+def test_a_city_is_made_and_its_root_fingerprint_said(tmp_path: Path) -> None:
+    answer = found(tmp_path / "city", "--demonstration", "--language", "en", "--language", "es")
+    assert answer.exit_code == 0, answer.output
+    bundle = city_folder.current_bundle(tmp_path / "city")
+    assert trust.fingerprint_text(bundle.root_fingerprint) in answer.output
+    assert "root/root.key" in answer.output
+    assert "idservice init announce" in answer.output
+    assert (bundle.demonstration, bundle.languages) == (True, ("en", "es"))
+    assert not (tmp_path / "city" / "issuer" / "samples").exists()
+
+
+def test_the_whole_preparation_in_json(tmp_path: Path, wish: Path) -> None:
+    city = json.loads(found(tmp_path / "city", "--json").output)
+    verifier = json.loads(library(tmp_path / "library", "--json").output)
+    assert len(verifier["api_key"]) == 43
+    admitted = json.loads(
+        run(
+            "admit",
+            tmp_path / "city",
+            "--request",
+            verifier["request"],
+            "--policy",
+            wish,
+            "--json",
+        ).output
+    )
+    announced = json.loads(run("announce", tmp_path / "city", "--json").output)
+    assert [city["bundle_version"], admitted["bundle_version"], announced["bundle_version"]] == [
+        1,
+        2,
+        3,
+    ]
+    assert admitted["policies"] == ["library-card"]
+    assert admitted["client_ids"][0].startswith("x509_hash:")
+    assert city["root_fingerprint"] == announced["root_fingerprint"]
+    assert {path.name for path in (tmp_path / "library").iterdir()} == {
+        "bundle.json",
+        "status",
+        "verifier.crt",
+        "verifier.csr",
+        "verifier.json",
+        "verifier.key",
+    }
+
+
+def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
+    assert found(tmp_path / "city").exit_code == 0
+    before = (tmp_path / "city" / "root" / "root.key").read_bytes()
+    again = found(tmp_path / "city")
+    assert again.exit_code == 2
+    assert "not empty" in again.output
+    assert (tmp_path / "city" / "root" / "root.key").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("issuer", "more"),
+    [
+        ("http://id.example", ()),
+        ("http://192.0.2.1", ()),
+        ("https://id.example", ("--with-test-hooks",)),
+        ("https://id.example/", ()),
+        ("https://id.example", ("--residents", "300000")),
+    ],
+)
+def test_a_city_that_may_not_be_is_misuse(
+    tmp_path: Path, issuer: str, more: tuple[str, ...]
+) -> None:
+    answer = found(tmp_path / "city", *more, issuer=issuer)
+    assert answer.exit_code == 2
+    assert answer.output.startswith("Not done: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_samples_are_made_with_the_city_and_with_each_announcement(tmp_path: Path) -> None:
+    assert found(tmp_path / "city", "--with-test-hooks").exit_code == 0
+    where = tmp_path / "city" / "issuer" / "samples"
+    before = (where / "valid.txt").read_text()
+    assert run("announce", tmp_path / "city").exit_code == 0
+    assert (where / "valid.txt").read_text() != before
+
+
+def test_a_policy_that_may_not_be_is_misuse_and_changes_nothing(tmp_path: Path, wish: Path) -> None:
+    assert found(tmp_path / "city").exit_code == 0
+    assert library(tmp_path / "library").exit_code == 0
+    wish.write_text(json.dumps({**WISH, "purpose": "hiring"}))
+    request = tmp_path / "library" / "verifier.csr"
+    answer = run("admit", tmp_path / "city", "--request", request, "--policy", wish)
+    assert answer.exit_code == 2
+    assert "a barred purpose: hiring" in answer.output
+    assert city_folder.current_bundle(tmp_path / "city").version == 1
+
+
+def test_certificate_and_bundle_go_where_they_are_wanted(tmp_path: Path, wish: Path) -> None:
+    assert found(tmp_path / "city").exit_code == 0
+    assert library(tmp_path / "library").exit_code == 0
+    (tmp_path / "post").mkdir()
+    request = tmp_path / "library" / "verifier.csr"
+    arguments = ("--request", request, "--policy", wish, "--out", tmp_path / "post")
+    assert run("admit", tmp_path / "city", *arguments).exit_code == 0
+    assert {each.name for each in (tmp_path / "post").iterdir()} == {"verifier.crt", "bundle.json"}
+    assert not (tmp_path / "library" / "verifier.crt").exists()
+    assert run("admit", tmp_path / "city", *arguments).exit_code == 2
+    assert run("admit", tmp_path / "city", *arguments, "--replace").exit_code == 0
+
+
+def test_the_clock_is_moved_in_demonstrations_only(tmp_path: Path) -> None:
+    month = str(28 * 86_400)
+    assert found(tmp_path / "real").exit_code == 0
+    assert run("announce", tmp_path / "real", "--clock-offset", month).exit_code == 2
+    first = json.loads(found(tmp_path / "demo", "--demonstration", "--json").output)
+    moved = run("announce", tmp_path / "demo", "--clock-offset", month, "--json")
+    assert moved.exit_code == 0
+    assert json.loads(moved.output)["periods"][-1] == first["periods"][-1] + 1
+
+
+@pytest.mark.parametrize("command", ["city", "verifier", "admit", "announce"])
+def test_every_command_has_an_example(command: str) -> None:
+    answer = run(command, "--help")
+    assert answer.exit_code == 0
+    assert f"idservice init {command}" in " ".join(answer.output.split())
+
+
+@pytest.mark.parametrize(
+    "arguments", [("announce", "nowhere"), ("admit", "nowhere", "--request", "x", "--policy", "y")]
+)
+def test_a_folder_that_is_no_city_is_misuse(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(*arguments).exit_code == 2
