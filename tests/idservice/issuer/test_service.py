@@ -293,7 +293,7 @@ def test_expired_instance_renews_nothing(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("until", "renewed"), [("2027-01-01", False), ("2027-02-01", True)])
-def test_renewal_ends_with_the_enrolment(office: Office, until: str, renewed: bool) -> None:
+def test_renewal_ends_with_the_enrolment(office: Office, until: str, *, renewed: bool) -> None:
     record = {**offices.cities.RESIDENT, "enrolled_until": until}
     shown = office.city.issue(record, p256("key 0").public_key(), 1)
     holder = Resident(office=office, keys=[p256("key 0")], credentials=[shown])
