@@ -232,3 +232,8 @@ def _report_problems(
         typer.echo(f"{len(problems)} problems." if problems else f"All hold: {how}.")
     if problems:
         raise typer.Exit(1)
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command below `idservice`."""
+    root.add_typer(app, name="audit")

@@ -253,3 +253,8 @@ def _tell(told: Mapping[str, object], next_steps: list[str], *, as_json: bool) -
     typer.echo("next:")
     for number, step in enumerate(next_steps, start=1):
         typer.echo(f"  {number}. " + step.replace("\n", "\n    "))
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command below `idservice`."""
+    root.add_typer(app, name="init")

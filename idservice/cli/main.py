@@ -1,14 +1,51 @@
-"""`idservice`: one command, a module for each of its parts."""
+"""`idservice`: one command, a module for each of its parts, loaded when it is called for.
 
+Loading all of them would make every call wait for libraries that it does not use.
+"""
+
+import importlib
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from typer._click import Command, Context  # Typer's own copy of Click; it has no public name
+from typer.core import TyperGroup
+from typing_extensions import override
 
-from idservice.cli import audit, demo, enrol, init, migrate, serve, verify, wallet
+COMMANDS: Final = (
+    "demo",
+    "init",
+    "migrate",
+    "serve",
+    "enrol",
+    "wallet",
+    "verify",
+    "audit",
+)
+
+
+class _Parts(TyperGroup):
+    """Finds a command in the module of its name."""
+
+    @override
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Name the commands in the order of a city's life."""
+        return list(COMMANDS)
+
+    @override
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Load one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        part = typer.Typer(rich_markup_mode=None)
+        importlib.import_module(f"idservice.cli.{cmd_name}").register(part)
+        command = typer.main.get_command(part)
+        return command.commands[cmd_name] if isinstance(command, TyperGroup) else command
+
 
 app = typer.Typer(
     name="idservice",
+    cls=_Parts,
     help="A municipal ID service that keeps next to nothing: print, issue, hold, show, check.",
     epilog="Try: idservice demo --once",
     no_args_is_help=True,
@@ -35,13 +72,3 @@ def main(
     ] = False,
 ) -> None:
     """A municipal ID service that keeps next to nothing."""
-
-
-demo.register(app)
-app.add_typer(init.app, name="init")
-migrate.register(app)
-serve.register(app)
-enrol.register(app)
-app.add_typer(wallet.app, name="wallet")
-verify.register(app)
-app.add_typer(audit.app, name="audit")

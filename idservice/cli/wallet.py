@@ -375,3 +375,8 @@ def _value(name: str, value: JsonValue) -> str:
     if name == "portrait":
         return f"a JPEG, {len(str(value)) * 3 // 4} octets"
     return str(value)
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command below `idservice`."""
+    root.add_typer(app, name="wallet")

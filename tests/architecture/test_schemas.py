@@ -37,12 +37,12 @@ def test_bundle_of_a_city_is_as_published() -> None:
 
 @pytest.mark.parametrize("name", cast.VERIFIERS)
 def test_policies_of_the_demonstration_satisfy_schema_and_parser(name: str) -> None:
-    written = cast.policy(
-        name,
-        vct="https://issuer.example/vct/resident/1",
-        client_id="x509_san_dns:library.example",
-        expires=day(CITY.now),
-    )
+    written = {
+        **cast.policy(name, expires=day(CITY.now)),
+        "vct": "https://issuer.example/vct/resident/1",
+        "formats": [catalogue.FORMAT],
+        "client_ids": ["x509_san_dns:library.example"],
+    }
     assert accepts(POLICY, written)
     assert policy.write(policy.parse(written)) == written
 
