@@ -105,9 +105,7 @@ def shown(question: Question, **changes: object) -> dict[str, str]:
     return form_with([presentation], request.state)
 
 
-def form_with(
-    presentations: list[str], state: str | None, name: str = "resident"
-) -> dict[str, str]:
+def form_with(presentations: list[str], state: str | None) -> dict[str, str]:
     form = {"vp_token": json.dumps({"resident": presentations})}
     return form if state is None else {**form, "state": state}
 
