@@ -87,7 +87,7 @@ def _indices(database: str, key: IssuingKey, chances: Chances) -> tuple[int, ...
             indices, drawn = before.draw(len(_NAMES), random_bytes=chances.random_bytes)
             unit.keep_status_list(*where, drawn.invalidate(indices[-1:]))
     finally:
-        opened.dispose()
+        engine.close(opened)
     return indices
 
 

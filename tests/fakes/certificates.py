@@ -93,14 +93,15 @@ def sign(
     key: object,
     algorithm: hashes.HashAlgorithm | None = None,
     issuer: x509.Name | None = None,
+    validity: Validity = VALIDITY,
 ) -> x509.Certificate:
     builder = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "anybody")]))
         .issuer_name(issuer or authority.certificate.subject)
         .serial_number(9)
-        .not_valid_before(datetime.fromtimestamp(VALIDITY.not_before, UTC))
-        .not_valid_after(datetime.fromtimestamp(VALIDITY.not_after, UTC))
+        .not_valid_before(datetime.fromtimestamp(validity.not_before, UTC))
+        .not_valid_after(datetime.fromtimestamp(validity.not_after, UTC))
         .public_key(key)
     )
     for extension, critical in extensions:

@@ -145,7 +145,7 @@ def test_an_unknown_extension_that_is_not_critical_says_nothing() -> None:
         certificates.ed("leaf").public_key(),
         rsa.RSAPublicNumbers(65537, (1 << 2047) + 1).public_key(),
     ],
-    ids=["P-384", "secp256k1", "Ed25519", "RSA"],
+    ids=["curve of 384 bits", "secp256k1", "Ed25519", "RSA"],
 )
 def test_a_leaf_key_of_another_kind_is_refused(key: object) -> None:
     certificate = certificates.sign(certificates.leaf_extensions().values(), ROOT, key=key)
