@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from crypto.errors import CryptoError
+from idservice.verification import trust
+
 DATABASE = "IDSERVICE_DATABASE"
 PENDING_DATABASE = "IDSERVICE_PENDING_DATABASE"
 
@@ -116,6 +119,15 @@ def _check_offset(offset: int, *, base_url: str, demonstration: bool) -> None:
         raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
 
 
+def _in_demonstration(folder: Path) -> bool:
+    try:
+        content = (folder / "bundle.json").read_bytes()
+        bundle = trust.parse(content, root_fingerprint=None, at_least_version=None)
+    except (OSError, CryptoError) as error:
+        raise UnusableSettings("bundle.json cannot be read in this folder") from error
+    return bundle.demonstration
+
+
 def _sqlite(path: Path) -> str:
     return f"sqlite:///{path.resolve()}"
 
@@ -142,20 +154,18 @@ def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -
 
 
 def verifier(
-    folder: Path,
-    *,
-    environ: Mapping[str, str],
-    clock_offset: int = 0,
-    demonstration: bool = False,
+    folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0
 ) -> VerifierSettings:
-    """Read what a verifier's process is told; `demonstration` is what its trust bundle says.
+    """Read what a verifier's process is told; whether it is a demonstration says its bundle.
 
     Raises:
         UnusableSettings: a file is missing or wrong, or the address may not be served.
     """
     own = _read(folder / "verifier.json", Verifier)
     check_base_url(own.base_url)
-    _check_offset(clock_offset, base_url=own.base_url, demonstration=demonstration)
+    if clock_offset:
+        demonstration = _in_demonstration(folder)
+        _check_offset(clock_offset, base_url=own.base_url, demonstration=demonstration)
     return VerifierSettings(
         folder=folder,
         base_url=own.base_url,

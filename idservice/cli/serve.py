@@ -1,5 +1,6 @@
 """`idservice serve`: one office, one process, one port."""
 
+import importlib
 import os
 import resource
 import secrets
@@ -11,7 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from idservice import clock
-from idservice.apps import issuer, settings, verifier
+from idservice.apps import settings
 
 app = typer.Typer(
     help="Run one office. All offices side by side run in the demonstration only.",
@@ -65,6 +66,17 @@ def _refuse(error: Exception) -> typer.Exit:
     return typer.Exit(2)
 
 
+def _create(office: str, told: settings.IssuerSettings | settings.VerifierSettings) -> FastAPI:
+    """Load one office; a verifier's process never holds the issuer's code."""
+    module = importlib.import_module(f"idservice.apps.{office}")
+    created: FastAPI = module.create_app(
+        told,
+        clock=clock.SystemClock(offset=told.clock_offset),
+        random_bytes=secrets.token_bytes,
+    )
+    return created
+
+
 @app.command("issuer", epilog="Example: idservice serve issuer --folder city/issuer --port 8080")
 def serve_issuer(
     *,
@@ -77,11 +89,7 @@ def serve_issuer(
     """Issue, renew and withdraw credentials; publish lists, types and the trust bundle."""
     try:
         told = settings.issuer(folder, environ=os.environ, clock_offset=clock_offset)
-        office = issuer.create_app(
-            told,
-            clock=clock.SystemClock(offset=told.clock_offset),
-            random_bytes=secrets.token_bytes,
-        )
+        office = _create("issuer", told)
     except settings.UnusableSettings as error:
         raise _refuse(error) from error
     _run(office, host=host, port=port, descriptor=descriptor)
@@ -99,11 +107,7 @@ def serve_verifier(
     """Check credentials for one verifier, on its own machine; keep nothing."""
     try:
         told = settings.verifier(folder, environ=os.environ, clock_offset=clock_offset)
-        office = verifier.create_app(
-            told,
-            clock=clock.SystemClock(offset=told.clock_offset),
-            random_bytes=secrets.token_bytes,
-        )
+        office = _create("verifier", told)
     except settings.UnusableSettings as error:
         raise _refuse(error) from error
     _run(office, host=host, port=port, descriptor=descriptor)

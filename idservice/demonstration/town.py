@@ -1,19 +1,26 @@
-"""A city with three verifiers, founded by the commands that a real one would use.
+"""A city with three verifiers, founded by what `idservice init` and `migrate` call.
 
-The same town serves the demonstration and the tests that need running processes.
+The same town serves the demonstration and the tests that need running processes. Its offices
+are processes of their own; only the founding happens in this one.
 """
 
 import json
+import os
+import secrets
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
 from idservice import clock, period
+from idservice.apps import admission, city_folder, founding, samples, settings
+from idservice.apps.founding import Chances
+from idservice.apps.settings import City, Verifier
 from idservice.demonstration import cast
-from idservice.demonstration.stage import Stage, Stuck
+from idservice.demonstration.stage import Stage
+from idservice.storage import engine
+from idservice.verification import trust
 
 NAME: Final = "Exampleville"
 POLICY_LIFETIME: Final = timedelta(days=365)
@@ -53,12 +60,14 @@ class Town:
 
     def start(self, *, clock_offset: int = 0, names: Sequence[str] | None = None) -> None:
         """Start the issuer and the verifiers (or only those named), at a time of day."""
-        wanted = set(names) if names is not None else {"issuer", *self.counters}
-        if "issuer" in wanted:
-            self.stage.start("issuer", "issuer", self.issuer_folder, clock_offset=clock_offset)
-        for name, counter in self.counters.items():
-            if name in wanted:
-                self.stage.start(name, "verifier", counter.folder, clock_offset=clock_offset)
+        wanted = ("issuer", *self.counters) if names is None else tuple(names)
+        for name in wanted:
+            kind, folder = (
+                ("issuer", self.issuer_folder)
+                if name == "issuer"
+                else ("verifier", self.counters[name].folder)
+            )
+            self.stage.start(name, kind, folder, clock_offset=clock_offset)
         self.stage.ready(*wanted)
 
     def stop(self) -> None:
@@ -71,71 +80,69 @@ def found(
     stage: Stage, *, verifiers: Sequence[str] = cast.VERIFIERS, test_hooks: bool = False
 ) -> Town:
     """Make the city, admit its verifiers, and bring all databases up to date."""
-    issuer = stage.reserve("issuer")
-    addresses = {name: stage.reserve(name) for name in verifiers}
-    city = stage.folder / "city"
-    hooks = ("--with-test-hooks",) if test_hooks else ()
-    stage.answer(
-        "init", "city", str(city), "--name", NAME, "--issuer", issuer,
-        "--language", "en", "--language", "es", "--demonstration", *hooks,
-    )  # fmt: skip
-    folders = {name: stage.folder / name for name in verifiers}
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        api_keys = tuple(
-            pool.map(lambda name: _make(stage, name, folders[name], addresses[name]), verifiers)
-        )
-        # one after the other: each admission makes the next bundle
-        admitted = [_admit(stage, city, name, folders[name]) for name in verifiers]
-        offices = [("issuer", city / "issuer"), *(("verifier", each) for each in folders.values())]
-        tuple(
-            pool.map(lambda one: stage.command("migrate", one[0], "--folder", str(one[1])), offices)
-        )
-    newest = (city / "issuer" / "bundle.json").read_bytes()
-    for folder in folders.values():
-        (folder / "bundle.json").write_bytes(newest)
-    counters = {
-        name: Counter(
-            name=name,
-            base_url=addresses[name],
-            folder=folders[name],
-            api_key=api_key,
-            policy=str(_policy(name)["id"]),
-            client_id=_first(told["client_ids"]),
-        )
-        for name, api_key, told in zip(verifiers, api_keys, admitted, strict=True)
-    }
+    chances = Chances(now=clock.SystemClock().now(), random_bytes=secrets.token_bytes)
+    city = City(
+        name=NAME,
+        issuer=stage.reserve("issuer"),
+        languages=["en", "es"],
+        demonstration=True,
+        test_hooks=test_hooks,
+    )
+    folder = stage.folder / "city"
+    founding.found_city(folder, city, residents=1000, chances=chances)
+    counters = {name: _admit(stage, folder, name, chances) for name in verifiers}
+    if test_hooks:
+        samples.make(folder, environ=os.environ, chances=chances)
+    newest = (folder / "issuer" / "bundle.json").read_bytes()
+    for counter in counters.values():
+        (counter.folder / "bundle.json").write_bytes(newest)
+    _migrate(folder / "issuer", [counter.folder for counter in counters.values()])
+    bundle = city_folder.current_bundle(folder)
     return Town(
         stage=stage,
-        city=city,
-        issuer=issuer,
-        root_fingerprint=str(admitted[0]["root_fingerprint"]),
+        city=folder,
+        issuer=city.issuer,
+        root_fingerprint=trust.fingerprint_text(bundle.root_fingerprint),
         counters=counters,
     )
 
 
-def _first(values: object) -> str:
-    if not isinstance(values, list) or not values:
-        raise Stuck("a verifier was admitted under no name")
-    return str(values[0])
+def _admit(stage: Stage, city: Path, name: str, chances: Chances) -> Counter:
+    """Let a verifier make its key and be admitted with one policy."""
+    expires = period.day(chances.now) + POLICY_LIFETIME
+    policy = cast.policy(name, expires=expires)
+    folder = stage.folder / name
+    wished = Verifier(
+        name=str(policy["verifier"]),
+        base_url=stage.reserve(name),
+        client_id_prefix="x509_hash",
+        policies=[str(policy["id"])],
+        api_keys=[],
+        redirect_uris=[],
+    )
+    api_key = admission.found_verifier(folder, wished, chances=chances)
+    admitted = admission.admit(
+        city,
+        asked=(folder / admission.REQUEST).read_bytes(),
+        wishes=[json.dumps(policy).encode()],
+        replace=False,
+        chances=chances,
+    )
+    admission.hand_over(folder, admitted, bundle=(city / "issuer" / "bundle.json").read_bytes())
+    return Counter(
+        name=name,
+        base_url=wished.base_url,
+        folder=folder,
+        api_key=api_key,
+        policy=wished.policies[0],
+        client_id=admitted.client_ids[0],
+    )
 
 
-def _make(stage: Stage, name: str, folder: Path, base_url: str) -> str:
-    told = stage.answer(
-        "init", "verifier", str(folder), "--name", name, "--base-url", base_url,
-        "--policy", str(_policy(name)["id"]),
-    )  # fmt: skip
-    return str(told["api_key"])
-
-
-def _admit(stage: Stage, city: Path, name: str, folder: Path) -> dict[str, object]:
-    wish = folder / "policy.json"
-    wish.write_text(json.dumps(_policy(name), ensure_ascii=False, indent=1))
-    return stage.answer(
-        "init", "admit", str(city), "--request", str(folder / "verifier.csr"),
-        "--policy", str(wish),
-    )  # fmt: skip
-
-
-def _policy(name: str) -> cast.Json:
-    today = period.day(clock.SystemClock().now())
-    return cast.policy(name, expires=today + POLICY_LIFETIME)
+def _migrate(issuer: Path, verifiers: Sequence[Path]) -> None:
+    told = settings.issuer(issuer, environ={})
+    engine.migrate(told.database, "issuer", short_lived=False)
+    engine.migrate(told.pending_database, "issuer", short_lived=True)
+    for folder in verifiers:
+        database = settings.verifier(folder, environ={}).database
+        engine.migrate(database, "verifier", short_lived=True)
