@@ -9,7 +9,7 @@ is decided by whoever reads the record; how the face is drawn, in `layout` and `
 
 import io
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
@@ -110,15 +110,15 @@ def compose(
 
     Args:
         claims: every claim of the catalogue that a policy may list, absent ones `null`; ages as
-            they are on the day of printing.
-        portrait: the claim's JPEG.
+            they are on the day of printing. The one named `portrait` is not looked at.
+        portrait: a JPEG that `portrait.prepare` made, if there is one.
         choice: what its holder wants printed.
         fonts: what may be drawn with.
 
     Raises:
         CannotPrint: a chosen field that the claims do not have, or that cannot be drawn.
     """
-    chosen = _chosen(claims, choice)
+    chosen = _chosen({**claims, "portrait": portrait is not None}, choice)
 
     def drawable(text: str, name: str) -> Drawable:
         return scripts.drawable(text, field=name, families=fonts.families)
@@ -145,16 +145,7 @@ def compose(
         portrait=portrait if "portrait" in chosen else None,
         code=None,
     )
-    if not choice.code:
-        return face
-    return Face(
-        city=city,
-        names=names,
-        details=face.details,
-        address=address,
-        portrait=face.portrait,
-        code=_code(face),
-    )
+    return replace(face, code=_code(face)) if choice.code else face
 
 
 def print_pdf(face: Face, *, fonts: Typefaces) -> bytes:
@@ -226,12 +217,16 @@ def _written_date(day: date) -> str:
     return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
-def _code(face: Face) -> bytes:
-    """Draw the printed text, and nothing more, as a QR code (SVG)."""
+def code_text(face: Face) -> str:
+    """Return what a code says: the printed text, and nothing more."""
     lines = [face.city.text, *(name.text for name in face.names)]
     lines += [f"{detail.label} {detail.value.text}" for detail in face.details]
     lines += [line.text for line in face.address]
+    return "\n".join(lines)
+
+
+def _code(face: Face) -> bytes:
     out = io.BytesIO()
-    drawn = segno.make_qr("\n".join(lines), error="m")
+    drawn = segno.make_qr(code_text(face), error="m")
     drawn.save(out, kind="svg", border=2, xmldecl=False, svgns=True, nl=False)
     return out.getvalue()
