@@ -224,7 +224,7 @@ TAGS = {
     ),
     "short salt": (
         with_disclosures(lambda said: disclosure.write(said._replace(salt="c2FsdA"))),
-        "salt",
+        "salt|digests",
     ),
     "claim spelling": (with_disclosures(spaced), "spelling of a claim"),
     "foreign claim": (
