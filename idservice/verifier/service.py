@@ -169,11 +169,11 @@ class Verifier:
             ServiceError: `not_found` for an unknown id; `invalid_request` for a nonce or
                 metadata past their limits, or a wallet that cannot read this request.
         """
+        _, request = self._find(identifier, Code.NOT_FOUND)
         if wallet_nonce is not None and not 0 < len(wallet_nonce) <= MAX_WALLET_NONCE:
             raise ServiceError(Code.INVALID_REQUEST)
         if wallet_metadata is not None:
             self._check_metadata(wallet_metadata)
-        _, request = self._find(identifier, Code.NOT_FOUND)
         policy = self._in_force(request.policy, self._clock.now())
         if policy is None:
             raise ServiceError(Code.NOT_FOUND)
