@@ -175,8 +175,8 @@ def audit_threats(
         readme = _read(root / "README.md")
         outcomes = None
         if run:
-            files = sorted({name.partition("::")[0] for item in listed for name in item.tests})
-            outcomes = _run(root, [name for name in files if (root / name).exists()])
+            names = sorted({name for item in listed for name in item.tests})
+            outcomes = _run(root, [name for name in names if _is_there(root, name)])
         elif results_file is not None:
             outcomes = results.parse(_read(results_file))
     except (OSError, threats.UnusableModel, results.UnusableResults) as error:
@@ -195,12 +195,18 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _run(root: Path, files: list[str]) -> results.Outcomes:
+def _is_there(root: Path, test: str) -> bool:
+    """Say whether pytest could find a test; one that it cannot find stops the whole run."""
+    path, _, name = test.partition("::")
+    return (root / path).is_file() and (not name or f"def {name}(" in _read(root / path))
+
+
+def _run(root: Path, tests: list[str]) -> results.Outcomes:
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "results.xml"
         options = ["-q", "-m", "not long", "-p", "no:cacheprovider", f"--junitxml={report}"]
         done = subprocess.run(  # noqa: S603, our own interpreter and the paths of our own document
-            [sys.executable, "-m", "pytest", *options, *files],
+            [sys.executable, "-m", "pytest", *options, *tests],
             cwd=root,
             env=dict(os.environ),
             capture_output=True,
