@@ -122,10 +122,13 @@ def interactive() -> bool:
     return sys.stdin.isatty()
 
 
-def ask(prompt: str, *, secret: bool = False) -> str:
+def ask(prompt: str, *, secret: bool = False, default: str | None = None) -> str:
     """Ask the holder for one line; without a terminal the next line of standard input."""
     if interactive():
-        return str(typer.prompt(prompt, hide_input=secret, err=True)).strip()
+        answer = typer.prompt(
+            prompt, default=default, hide_input=secret, show_default=False, err=True
+        )
+        return str(answer).strip()
     line = sys.stdin.readline()
     if not line:
         raise Unusable(f"{prompt}: nobody is there to be asked.")
@@ -134,7 +137,7 @@ def ask(prompt: str, *, secret: bool = False) -> str:
 
 def agreed(prompt: str) -> bool:
     """Ask for a yes; anything else is a no."""
-    return ask(f"{prompt} [y/N]").lower() in {"y", "yes"}
+    return ask(f"{prompt} [y/N]", default="").lower() in {"y", "yes"}
 
 
 def line_or_stdin(argument: str) -> str:

@@ -273,7 +273,7 @@ def _object(service: WalletService, objection: Objection, *, as_json: bool) -> N
         holder.say_no(sentence, as_json=as_json)
     else:
         holder.say_no(sentence, as_json=False)
-        typer.prompt("Press Enter to answer no", default="", show_default=False, err=True)
+        holder.ask("Press Enter to answer no", default="")
         service.refuse(objection.request)
     raise typer.Exit(1)
 

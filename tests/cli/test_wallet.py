@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 
 import pytest
 from typer.testing import CliRunner
@@ -13,7 +14,7 @@ from idservice.cli import wallet
 from idservice.clock import SystemClock
 from idservice.period import Period
 from idservice.storage import wallet as storage
-from idservice.wallet.model import Response
+from idservice.wallet.model import Response, Use
 from tests.fakes import city as fake_city
 from tests.fakes import served
 from tests.fakes import wire as fake_wire
@@ -97,6 +98,16 @@ def card(shell):
     assert result.exit_code == 0, result.output
     shell.wire.sent.clear()
     return shell
+
+
+def use_up(shell):
+    """Mark every instance that may be shown as shown."""
+    passphrase = PASSPHRASE.encode()
+    with storage.opened(shell.folder, passphrase=passphrase, random_bytes=os.urandom) as store:
+        kept = store.load()
+        for place in range(catalogue.BATCH - 1):
+            kept = kept.marked(kept.cards[0], place, Use.SHOWN)
+        store.save(kept)
 
 
 def test_receive_says_what_was_received(shell):
@@ -238,9 +249,7 @@ def test_json_needs_a_decision(card):
 
 def test_used_up_card_asks_before_reuse(card):
     _, link = card.asked()
-    for _ in range(catalogue.BATCH - 1):
-        code, told = card.answer("present", link, "--yes")
-        assert (code, told["result"]) == (0, "shown")
+    use_up(card)
     shown = len(card.posted())
     result = card.run("present", link, "--yes")
     assert result.exit_code == 1
@@ -358,6 +367,60 @@ def test_output_is_plain_and_fits_eighty_columns(card):
     result = card.run("present", link, "--no")
     assert "\x1b" not in result.output
     assert max(map(len, result.output.splitlines())) <= 80
+
+
+# at a terminal
+
+
+@pytest.fixture
+def terminal(card, monkeypatch):
+    monkeypatch.setattr(shared, "interactive", lambda: True)
+    return card
+
+
+def test_objection_is_read_before_the_verifier_hears_of_it(terminal):
+    _, link = terminal.asked(policy="bank-account")
+    result = terminal.run("present", link, given="\n")
+    assert result.exit_code == 1
+    assert "Press Enter to answer no" in result.output
+    assert fake_wire.form(terminal.posted()[0])["error"] == "access_denied"
+
+
+@pytest.mark.threat("T14")
+@pytest.mark.parametrize(("given", "exit_code"), [("y\n", 0), ("n\n", 1), ("\n", 1)])
+def test_reuse_is_a_question_at_a_terminal(terminal, given, exit_code):
+    _, link = terminal.asked()
+    use_up(terminal)
+    before = len(terminal.posted())
+    result = terminal.run("present", link, "--yes", given=given)
+    assert result.exit_code == exit_code
+    assert "lets verifiers who saw it before notice" in " ".join(result.output.split())
+    (posted,) = terminal.posted()[before:]
+    assert ("error" in fake_wire.form(posted)) is (exit_code == 1)
+
+
+def test_new_wallet_asks_for_its_passphrase_twice(shell, monkeypatch):
+    monkeypatch.setattr(shared, "interactive", lambda: True)
+    root = shell.wire.city.trust.root_fingerprint.hex()
+    link = fake_wire.offer_link(fake_wire.offer(shell.wire.city))
+    arguments = ("receive", link, "--trust", str(shell.bundle), "--root", root)
+    given = f"{PASSPHRASE}\nanother passphrase\n"
+    differing = shell.run(*arguments, given=given, passphrase=None)
+    assert differing.exit_code == 2
+    assert "The two passphrases differ." in differing.output
+    given = f"{PASSPHRASE}\n{PASSPHRASE}\n{fake_wire.TRANSACTION_CODE}\n"
+    result = shell.run(*arguments, given=given, passphrase=None)
+    assert result.exit_code == 0, result.output
+    assert PASSPHRASE not in result.output
+    assert shell.run("list", given=f"{PASSPHRASE}\n", passphrase=None).exit_code == 0
+
+
+def test_unreadable_bundle_is_misuse(shell):
+    link = fake_wire.offer_link(fake_wire.offer(shell.wire.city))
+    result = shell.run("receive", link, "--trust", str(shell.folder / "none.json"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    shell.bundle.write_bytes(bytes(shared.LONGEST_FILE + 1))
+    assert shell.run("receive", link, "--trust", str(shell.bundle)).exit_code == 2
 
 
 @pytest.mark.parametrize(
