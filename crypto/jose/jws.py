@@ -8,6 +8,7 @@ and `kid` are never looked at here.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -26,6 +27,7 @@ SIGNATURE_SIZE = 64
 _HALF = 32
 _HIGH_BIT = 0x80
 _VERIFYING = ec.ECDSA(SHA256())
+_NO_HEADERS: Mapping[str, JsonObject] = MappingProxyType({})
 _SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
@@ -38,10 +40,15 @@ class Jws(NamedTuple):
     signature: bytes
 
 
-def parse(token: str) -> Jws:
+def parse(token: str, *, known_headers: Mapping[str, JsonObject] = _NO_HEADERS) -> Jws:
     """Take a compact JWS apart.
 
     Spec: RFC 7515, sections 3.1 and 5.2, steps 1 to 7.
+
+    Args:
+        token: as received.
+        known_headers: headers that the caller has parsed before, by their base64url text, where
+            many tokens carry the same one; equal text is the same header.
 
     Returns:
         Header as parsed, payload as it was signed; the payload need not be JSON.
@@ -57,8 +64,9 @@ def parse(token: str) -> Jws:
     # A further dot would be a foreign character of the payload.
     if not dot:
         raise Malformed("JWS (RFC 7515, section 3.1): not three parts")
+    known = known_headers.get(header)
     return Jws(
-        canonical_json.parse_object(base64url.decode(header)),
+        canonical_json.parse_object(base64url.decode(header)) if known is None else {**known},
         base64url.decode(payload),
         signing_input.encode("ascii"),
         base64url.decode(signature),
@@ -183,11 +191,16 @@ def es256_signer(private_key: ec.EllipticCurvePrivateKey) -> Signer:
 
 def _der(signature: bytes) -> bytes:
     """Write r and s as an ASN.1 SEQUENCE; by hand, because it stands on the hottest path."""
-    r = signature[:_HALF].lstrip(b"\0") or b"\0"
-    s = signature[_HALF:].lstrip(b"\0") or b"\0"
-    if r[0] >= _HIGH_BIT:
-        r = b"\0" + r
-    if s[0] >= _HIGH_BIT:
-        s = b"\0" + s
+    r, s = signature[:_HALF], signature[_HALF:]
+    # Most halves need no change; the others lose leading zeros, or get one as their sign.
+    if not 0 < r[0] < _HIGH_BIT:
+        r = _integer(r)
+    if not 0 < s[0] < _HIGH_BIT:
+        s = _integer(s)
     size_r, size_s = len(r), len(s)
     return b"\x30%c\x02%c%b\x02%c%b" % (size_r + size_s + 4, size_r, r, size_s, s)
+
+
+def _integer(half: bytes) -> bytes:
+    digits = half.lstrip(b"\0") or b"\0"
+    return b"\0" + digits if digits[0] >= _HIGH_BIT else digits

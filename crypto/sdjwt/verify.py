@@ -183,8 +183,10 @@ class _Walk:
             raise Malformed("SD-JWT (RFC 9901, sections 4.1 and 4.1.1): a reserved name")
         digests = members.pop("_sd", _ABSENT)
         for value in members.values():
-            if type(value) is dict or type(value) is list:
-                self.below(value, depth)
+            if type(value) is dict:
+                self.object(value, depth + 1)
+            elif type(value) is list:
+                self.array(value, depth + 1)
         if digests is not _ABSENT:
             self._members(members, digests, depth)
 
