@@ -24,7 +24,7 @@ from crypto.jose import jwk
 from crypto.x509 import issue, request
 from crypto.x509.profile import Names, Role
 from crypto.x509.request import Request
-from idservice import catalogue
+from idservice import catalogue, period
 from idservice.apps import city_folder, founding, key_files, settings
 from idservice.apps.city_folder import Draft, Root
 from idservice.apps.founding import Chances
@@ -109,6 +109,8 @@ def admit(
         certificate = _certify(_parse_request(asked), root, chances)
         client_ids = _client_ids(certificate)
         new = [_policy(wish, client_ids, metadata.vct(city.issuer)) for wish in wishes]
+        if any(each.expires < period.day(chances.now) for each in new):
+            raise UnusableSettings("a policy has ended before it begins")
         draft = Draft(
             city=city,
             root=root,
@@ -158,6 +160,10 @@ def _parse_request(pem: bytes) -> Request:
 def _certify(asked: Request, root: Root, chances: Chances) -> x509.Certificate:
     if not (asked.names.uris or asked.names.dns_names):
         raise UnusableSettings("the request names nobody")
+    try:
+        policy.sentence(asked.common_name, longest=LONGEST_NAME)
+    except CryptoError as error:
+        raise UnusableSettings("the request has a name that cannot be shown") from error
     return issue.leaf_certificate(
         role=Role.VERIFIER,
         public_key=asked.public_key,

@@ -14,6 +14,8 @@ from crypto.x509.profile import Names, Role
 from tests.fakes import certificates
 from tests.fakes.certificates import BASE, NOW, der
 
+P256_OID = bytes.fromhex("06082a8648ce3d030107")
+PRIME239V3_OID = bytes.fromhex("06082a8648ce3d030106")
 ROOT = certificates.root()
 OFFICE = certificates.intermediate(ROOT)
 LEAF_ROLES = tuple(profile.EXTENDED_KEY_USAGE)
@@ -308,6 +310,26 @@ def test_a_serial_number_that_is_not_positive_is_refused(*, strict: bool) -> Non
         warnings.simplefilter("error" if strict else "ignore")
         with pytest.raises(Malformed if strict else Untrusted):
             chain.verify((changed,), root=ROOT.certificate, role=Role.ISSUER, now=NOW)
+
+
+def test_a_certificate_of_version_1_is_refused() -> None:
+    octets = bytearray(der(certificates.leaf(ROOT)))
+    version = bytes.fromhex("a003020102")
+    outer, inner = int.from_bytes(octets[2:4], "big"), int.from_bytes(octets[6:8], "big")
+    assert octets[8:13] == version
+    octets[2:4] = (outer - len(version)).to_bytes(2, "big")
+    octets[6:8] = (inner - len(version)).to_bytes(2, "big")
+    del octets[8:13]
+    with pytest.raises(Untrusted):
+        chain.verify((bytes(octets),), root=ROOT.certificate, role=Role.ISSUER, now=NOW)
+
+
+def test_a_key_on_a_curve_that_nobody_knows_is_malformed() -> None:
+    octets = der(certificates.leaf(ROOT))
+    changed = octets.replace(P256_OID, PRIME239V3_OID)
+    assert changed != octets
+    with pytest.raises(Malformed):
+        chain.verify((changed,), root=ROOT.certificate, role=Role.ISSUER, now=NOW)
 
 
 def test_asking_for_an_authority_is_a_bug_of_the_caller() -> None:

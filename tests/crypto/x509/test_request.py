@@ -66,3 +66,13 @@ def test_a_key_on_another_curve_is_refused() -> None:
     key = ec.derive_private_key(7, ec.SECP384R1())
     with pytest.raises(Refused):
         request.parse(_request(key, subject=NAME))
+
+
+def test_a_key_on_a_curve_that_nobody_knows_is_refused() -> None:
+    pem = request.make(key=KEY, common_name="The Bar", names=NAMES)
+    octets = x509.load_pem_x509_csr(pem).public_bytes(serialization.Encoding.DER)
+    prime239v3 = bytes.fromhex("06082a8648ce3d030106")
+    changed = octets.replace(bytes.fromhex("06082a8648ce3d030107"), prime239v3)
+    assert changed != octets
+    with pytest.raises(Refused):
+        request.parse(_pem(changed))

@@ -185,6 +185,7 @@ def test_an_id_in_force_is_replaced_only_on_demand(city: Path, library: Path) ->
 _REFUSED: dict[str, list[object]] = {
     "barred purpose": [{**WISH, "purpose": "advertising"}],
     "beyond its purpose": [{**WISH, "optional": ["birth_date"]}],
+    "ended already": [{**WISH, "expires": "2027-01-14"}],
     "one member more": [{**WISH, "more": 1}],
     "the same id twice": [WISH, WISH],
     "an array": [[]],
@@ -202,7 +203,10 @@ def test_a_policy_that_may_not_be_changes_nothing(city: Path, library: Path, nam
 def test_a_request_that_is_none_changes_nothing(city: Path, tmp_path: Path) -> None:
     before = (city / "issuer" / "bundle.json").read_bytes()
     nameless = request.make(key=p256("x"), common_name="Nobody", names=Names())
-    for asked in (b"", b"-----BEGIN CERTIFICATE REQUEST-----", nameless):
+    reversed_name = request.make(
+        key=p256("x"), common_name="\u202eknaB", names=Names(uris=("https://bank.example",))
+    )
+    for asked in (b"", b"-----BEGIN CERTIFICATE REQUEST-----", nameless, reversed_name):
         (tmp_path / "verifier.csr").write_bytes(asked)
         with pytest.raises((UnusableSettings, Malformed)):
             admit(city, tmp_path, WISH)
