@@ -1,6 +1,7 @@
 """SQLite files and PostgreSQL databases for tests, migrated and thrown away."""
 
 import itertools
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,6 +34,14 @@ def server_or_skip() -> Iterator[postgres.Server]:
         pytest.skip(reason)
     with postgres.running() as server:
         yield server
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Lend a folder in memory where the system has one: thousands of commits wait for no disk."""
+    memory = Path("/dev/shm")  # noqa: S108, Linux's file system in memory
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 @contextmanager
