@@ -19,6 +19,7 @@ MAX_DEPTH = 16
 """Arrays and objects around a value, itself included."""
 
 _MAX_INTEGER = 2**53 - 1
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
 _JS_PLAIN_BELOW = 21
 """ECMAScript writes numbers below ten to this power without an exponent."""
 _JS_PLAIN_ABOVE = -6
@@ -105,6 +106,8 @@ def serialize(value: JsonValue) -> bytes:
 
 
 def _ordered(value: JsonValue) -> Any:
+    if type(value) in _AS_IT_IS:
+        return value
     if isinstance(value, dict):
         return {name: _ordered(value[name]) for name in sorted(value, key=_utf16)}
     if isinstance(value, list):
