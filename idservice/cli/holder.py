@@ -8,6 +8,7 @@ import json
 import os
 import secrets
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,6 @@ from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
@@ -98,10 +98,7 @@ def opened(access: Access) -> Iterator[WalletService]:
 
 def say(value: JsonObject, text: str, *, as_json: bool) -> None:
     """Print the answer of a command."""
-    if as_json:
-        typer.echo(json.dumps(value, ensure_ascii=False))
-    else:
-        console().print(text, markup=False, highlight=False, soft_wrap=True)
+    typer.echo(json.dumps(value, ensure_ascii=False) if as_json else _folded(text))
 
 
 def say_no(sentence: str, *, as_json: bool) -> None:
@@ -109,12 +106,17 @@ def say_no(sentence: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"result": "refused", "sentence": sentence}, ensure_ascii=False))
     else:
-        Console(stderr=True, width=WIDTH).print(sentence, markup=False, highlight=False)
+        typer.echo(_folded(sentence), err=True)
 
 
-def console() -> Console:
-    """Return a console for the answer; without colour where it is not a terminal."""
-    return Console(width=WIDTH if sys.stdout.isatty() else None)
+def _folded(text: str) -> str:
+    """Break long lines between words; an address stays in one piece."""
+    return "\n".join(
+        textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False)
+        if len(line) > WIDTH
+        else line
+        for line in text.splitlines()
+    )
 
 
 def interactive() -> bool:

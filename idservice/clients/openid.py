@@ -22,9 +22,7 @@ class HttpWire:
     """Sends a wallet's requests."""
 
     def __init__(self, *, client: httpx.Client | None = None) -> None:
-        self._client = client or httpx.Client(
-            timeout=TIME_OUT, follow_redirects=False, trust_env=False
-        )
+        self._client = client
 
     def __enter__(self) -> Self:
         return self
@@ -35,7 +33,8 @@ class HttpWire:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
 
     def send(self, request: Request) -> Response:
         """Return the answer, whatever its status.
@@ -51,6 +50,8 @@ class HttpWire:
             "Accept-Encoding": "identity",
             **request.headers,
         }
+        if self._client is None:  # made late: reading the system's authorities takes a while
+            self._client = httpx.Client(timeout=TIME_OUT, follow_redirects=False, trust_env=False)
         self._client.cookies.clear()
         try:
             with self._client.stream(
