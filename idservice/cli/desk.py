@@ -34,12 +34,12 @@ _BLOCKS: Final = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
 _BLACK_ON_WHITE: Final = "\x1b[30;107m"
 _PLAIN: Final = "\x1b[0m"
 _SLIP: Final = """\
-The slip ends everything: whoever has these letters can withdraw the card, and
-nobody can without them. Give it to the resident on paper, to be kept at home and
-apart from the phone. If the phone is lost or stolen, they are read out at any desk
-or typed into `idservice wallet withdraw`, and every copy of the card is refused
-from the next list on, signed every night. The city has no copy of the slip.
-Without slip and phone the card runs out by itself, five weeks later at most."""
+Whoever has these letters can end the card. Give them to the resident on paper,
+to be kept at home and apart from the phone. If the phone is lost or stolen,
+they are read out at any desk, sent by post or typed into `idservice wallet
+withdraw`; from the next list on, signed every night, every copy of the card is
+refused. The city has no copy of the slip. Without slip and phone the card runs
+out by itself, five weeks later at most."""
 
 _NAMES: Final = (
     ("given_name", "Given names"),

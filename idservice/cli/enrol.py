@@ -12,7 +12,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -217,7 +217,8 @@ def _enrol(told: _Enrolling) -> None:
         else:
             person = desk.read_person(_read(told.record), photo=_photo(told.photo), today=today)
             desk.check_guardian(person, present=told.guardian_present, today=today)
-        enrolment = _desk(office, time).enrol(person)
+        with _desk(office, time) as clerk:
+            enrolment = clerk.enrol(person)
         handed = desk.Handed(enrolment=enrolment, root=root)
         desk.show(handed, as_json=told.as_json, clear=told.record is None)
         if told.sheet is not None:
@@ -227,17 +228,25 @@ def _enrol(told: _Enrolling) -> None:
             output.write(told.sheet, paper, replace=told.force)
 
 
-def _desk(office: settings.IssuerSettings, time: Clock) -> Desk:
+@contextmanager
+def _desk(office: settings.IssuerSettings, time: Clock) -> Iterator[Desk]:
     """Put the clerk's side together: both stores, and no key."""
-    return Desk(
-        Stores(
-            issuer=office.base_url,
-            pending=SqlPending(engine.open_database(office.pending_database, short_lived=True)),
-            lasting=SqlLasting(engine.open_database(office.database, short_lived=False)),
-            clock=time,
-            random_bytes=secrets.token_bytes,
+    with ExitStack() as closing:
+        opened = []
+        for url, short_lived in ((office.pending_database, True), (office.database, False)):
+            if url.startswith("sqlite:"):
+                engine.migrate(url, "issuer", short_lived=short_lived)
+            opened.append(engine.open_database(url, short_lived=short_lived))
+            closing.callback(engine.close, opened[-1])
+        yield Desk(
+            Stores(
+                issuer=office.base_url,
+                pending=SqlPending(opened[0]),
+                lasting=SqlLasting(opened[1]),
+                clock=time,
+                random_bytes=secrets.token_bytes,
+            )
         )
-    )
 
 
 def _read(path: Path) -> bytes:
