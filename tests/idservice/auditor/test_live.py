@@ -1,5 +1,6 @@
 """The shipped inventory against what the migrations really make."""
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -194,3 +195,15 @@ def test_public_documents_are_the_same_bytes_for_everybody(
         ]
         assert {answer.status_code for answer in answers if answer.status_code == 200} == {200}
         assert len({answer.content for answer in answers if answer.status_code == 200}) == 1
+
+
+def test_only_listed_headers_of_requests_are_read() -> None:
+    """No address, agent, cookie, trace or forwarded header is looked at by any counter."""
+    root = Path(__file__).parents[3] / "idservice"
+    found: set[str] = set()
+    for path in (*root.glob("*/web.py"), *root.glob("web/*.py")):
+        text = path.read_text()
+        found |= set(re.findall(r'request\.headers(?:\.get(?:list)?\(|\[)"([a-z-]+)"', text))
+        found |= set(re.findall(r'name == b"([a-z-]+)"', text)) - {"cache-control"}
+    listed = {item.name for item in LISTED.of(Kind.HEADER, "http.request")}
+    assert found == listed
