@@ -94,6 +94,7 @@ def test_a_zlib_bomb_stops_at_the_cap(size: int) -> None:
 
 
 @pytest.mark.attack("TSL-001")
+@pytest.mark.threat("T65")
 def test_a_zlib_bomb_in_a_signed_list_is_refused() -> None:
     refused_and_honest_accepted(sign(lst={"bits": 1, "lst": base64url.encode(bomb(64))}), Malformed)
 
@@ -287,6 +288,7 @@ def postgres_server() -> Iterator[Any]:
 
 
 @pytest.mark.attack("TSL-014")
+@pytest.mark.threat("T64")
 def test_racing_writers_never_give_an_index_twice(tmp_path: Path) -> None:
     with engines.sqlite_databases(tmp_path) as databases:
         race(databases.lasting, size=1 << 13, writers=8, rounds=8)

@@ -49,6 +49,7 @@ def test_row_key_does_not_open_the_row() -> None:
         offer.unseal(sealed, secret=offer.Secret(offer.row_key(CODE)))
 
 
+@pytest.mark.threat("T28")
 def test_resealed_under_a_token_the_code_no_longer_opens() -> None:
     token = offer.new_token(random_bytes=lambda length: b"t" * length)
     content = offer.unseal(offer.seal(b"c", secret=CODE, random_bytes=fixed), secret=CODE)

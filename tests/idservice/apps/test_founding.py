@@ -265,6 +265,7 @@ def test_a_bundle_that_nobody_would_accept_is_not_published(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     "name", ["status.key", "nonce.key", f"{catalogue.CONFIGURATION}-{HERE}.key"]
 )
+@pytest.mark.threat("T63")
 def test_the_issuer_does_not_start_with_a_key_that_others_can_read(
     tmp_path: Path, name: str
 ) -> None:

@@ -48,12 +48,14 @@ def test_a_policy_without_one_member_is_malformed(missing: str) -> None:
         policy.parse({name: value for name, value in GOOD.items() if name != missing})
 
 
+@pytest.mark.threat("T40")
 @pytest.mark.parametrize("purpose", catalogue.BARRED_PURPOSES)
 def test_a_barred_purpose_is_refused_by_name(purpose: str) -> None:
     with pytest.raises(Refused, match=f"barred purpose: {purpose}"):
         policy.parse({**GOOD, "purpose": purpose})
 
 
+@pytest.mark.threat("T39")
 @pytest.mark.parametrize("purpose", Purpose)
 def test_no_purpose_may_ask_beyond_its_list(purpose: Purpose) -> None:
     allowed = catalogue.ALLOWED[purpose]

@@ -56,6 +56,7 @@ def test_an_unknown_period_is_not_found() -> None:
     assert bundle.find(configuration="other", period=CITY.period) is None
 
 
+@pytest.mark.threat("T59")
 def test_the_same_bundle_again_is_no_roll_back_but_an_older_one_is() -> None:
     assert parse(CITY.bundle, version=7).version == 7
     assert parse(CITY.bundle, version=6).version == 7
@@ -63,6 +64,7 @@ def test_the_same_bundle_again_is_no_roll_back_but_an_older_one_is() -> None:
         parse(CITY.bundle, version=8)
 
 
+@pytest.mark.threat("T06")
 def test_another_root_than_the_pinned_one_is_refused() -> None:
     other = certificates.root("other root")
     assert isinstance(other.key, ed25519.Ed25519PrivateKey)
