@@ -391,7 +391,6 @@ def test_wrong_transaction_code_is_told_in_words(holder):
     assert holder.service.wallet().pending is None
 
 
-@pytest.mark.attack("OID4VCI-030")
 @pytest.mark.parametrize(
     ("place", "member"),
     [
