@@ -8,7 +8,9 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROWS = {row["id"]: row for row in csv.DictReader((HERE / "corpus.csv").read_text().splitlines())}
-IDENTIFIER = re.compile(r"[A-Z0-9]+-\d{3}")
+# Only with the corpus's own prefixes: `P-256` and `SHA-256` are no attacks.
+PREFIXES = "|".join(sorted({identifier.rpartition("-")[0] for identifier in ROWS}))
+IDENTIFIER = re.compile(rf"(?:{PREFIXES})-\d{{3}}")
 
 
 def played() -> set[str]:
