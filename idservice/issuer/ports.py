@@ -40,8 +40,8 @@ class PendingStore(Protocol):
         """Keep a sealed offer until `slot`."""
         ...
 
-    def has_offer(self, key: bytes, *, slot: int) -> bool:
-        """Say whether there is such an offer."""
+    def has_offer(self, key: bytes, *, tries: int, slot: int) -> bool:
+        """Say whether there is such an offer, with tries left."""
         ...
 
     def try_offer(self, key: bytes, *, tries: int, slot: int) -> bytes | None:

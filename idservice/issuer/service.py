@@ -100,7 +100,8 @@ class Issuer:
         """Trade a pre-authorized code for an access token, once.
 
         The try is counted before anything is opened. Unknown, used, expired, locked and wrong
-        look the same.
+        look the same. Only codes that exist and have tries left count towards the cap, so that
+        nobody can use it up with codes that were guessed, or with one that was photographed.
 
         Raises:
             ServiceError: `invalid_grant`; `invalid_request` where a transaction code is expected
@@ -108,7 +109,7 @@ class Issuer:
         """
         stores, now = self._stores, self._stores.clock.now()
         key, slot = offer.row_key(request.code), model.slot(now)
-        if not stores.pending.has_offer(key, slot=slot):
+        if not stores.pending.has_offer(key, tries=model.TRIES, slot=slot):
             raise ServiceError(Code.INVALID_GRANT)
         self._cap.take(now)
         sealed = stores.pending.try_offer(key, tries=model.TRIES, slot=slot)

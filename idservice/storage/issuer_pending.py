@@ -55,9 +55,11 @@ class SqlPending:
         with databases.write(self._engine) as connection:
             connection.execute(insert(offers).values(key=key, sealed=sealed, tries=0, slot=slot))
 
-    def has_offer(self, key: bytes, *, slot: int) -> bool:
-        """Say whether there is such an offer."""
-        found = select(offers.c.slot).where(offers.c.key == key, offers.c.slot > slot)
+    def has_offer(self, key: bytes, *, tries: int, slot: int) -> bool:
+        """Say whether there is such an offer, with tries left."""
+        found = select(offers.c.slot).where(
+            offers.c.key == key, offers.c.slot > slot, offers.c.tries < tries
+        )
         with databases.read(self._engine) as connection:
             return connection.execute(found).first() is not None
 

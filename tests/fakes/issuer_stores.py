@@ -36,8 +36,9 @@ class MemoryPending:
         with self._lock:
             self._offers[key] = _Offer(sealed, slot)
 
-    def has_offer(self, key: bytes, *, slot: int) -> bool:
-        return self._offer(key, slot) is not None
+    def has_offer(self, key: bytes, *, tries: int, slot: int) -> bool:
+        offer = self._offer(key, slot)
+        return offer is not None and offer.tries < tries
 
     def try_offer(self, key: bytes, *, tries: int, slot: int) -> bytes | None:
         with self._lock:

@@ -156,7 +156,7 @@ def test_migrating_twice_changes_nothing(databases: Databases) -> None:
     databases.pending.add_offer(key, sealed=b"kept", slot=10)
     engine.migrate(databases.pending_url, "issuer", short_lived=True)
     engine.migrate(databases.lasting_url, "issuer", short_lived=False)
-    assert databases.pending.has_offer(key, slot=9)
+    assert databases.pending.has_offer(key, tries=5, slot=9)
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://host/name"])
@@ -176,7 +176,7 @@ def test_database_that_does_not_answer_is_unavailable(tmp_path: Path) -> None:
         f"postgresql+psycopg://nobody@/none?host={tmp_path}", short_lived=True
     )
     with pytest.raises(ServiceError, match=Code.UNAVAILABLE):
-        issuer_pending.SqlPending(away).has_offer(b"", slot=0)
+        issuer_pending.SqlPending(away).has_offer(b"", tries=5, slot=0)
     away.dispose()
 
 

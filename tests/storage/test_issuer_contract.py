@@ -40,6 +40,7 @@ def test_offer_is_tried_five_times_and_no_more(stores: Stores) -> None:
     stores.pending.add_offer(KEY, sealed=b"sealed", slot=10)
     tries = [stores.pending.try_offer(KEY, tries=5, slot=9) for _ in range(7)]
     assert tries == [b"sealed"] * 5 + [None, None]
+    assert not stores.pending.has_offer(KEY, tries=5, slot=9)
 
 
 def test_tries_are_counted_across_threads(stores: Stores) -> None:
@@ -51,13 +52,13 @@ def test_tries_are_counted_across_threads(stores: Stores) -> None:
 
 def test_offer_is_gone_at_its_slot(stores: Stores) -> None:
     stores.pending.add_offer(KEY, sealed=b"sealed", slot=10)
-    assert stores.pending.has_offer(KEY, slot=9)
-    assert not stores.pending.has_offer(KEY, slot=10)
+    assert stores.pending.has_offer(KEY, tries=5, slot=9)
+    assert not stores.pending.has_offer(KEY, tries=5, slot=10)
     assert stores.pending.try_offer(KEY, tries=5, slot=10) is None
 
 
 def test_unknown_offer_is_not_there(stores: Stores) -> None:
-    assert not stores.pending.has_offer(OTHER, slot=0)
+    assert not stores.pending.has_offer(OTHER, tries=5, slot=0)
     assert stores.pending.try_offer(OTHER, tries=5, slot=0) is None
     assert not stores.pending.trade(OTHER, token=KEY, sealed=b"", slot=10)
     assert stores.pending.token(KEY, slot=0) is None
@@ -95,8 +96,8 @@ def test_reaper_takes_what_is_out_of_date_only(stores: Stores) -> None:
     stores.pending.add_offer(KEY, sealed=b"old", slot=10)
     stores.pending.add_offer(OTHER, sealed=b"new", slot=11)
     stores.pending.reap(slot=10)
-    assert not stores.pending.has_offer(KEY, slot=0)
-    assert stores.pending.has_offer(OTHER, slot=0)
+    assert not stores.pending.has_offer(KEY, tries=5, slot=0)
+    assert stores.pending.has_offer(OTHER, tries=5, slot=0)
 
 
 def test_index_row_is_added_filled_and_removed(stores: Stores) -> None:
