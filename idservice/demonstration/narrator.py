@@ -35,11 +35,11 @@ class Narrator:
 
     def say(self, text: str) -> None:
         """Print a sentence, wrapped."""
-        self._console.print(Padding(Text(text), (0, 2)))
+        self._console.print(Padding(Text(text), (0, 2), expand=False))
 
     def command(self, text: str) -> None:
         """Print what a person would type."""
-        self._console.print(Padding(Text(f"$ {text}", style="bold"), (0, 2)))
+        self._console.print(Padding(Text(f"$ {text}", style="bold"), (0, 2), expand=False))
 
     def sent(self, label: str, text: str) -> None:
         """Print what somebody sent."""
@@ -52,18 +52,18 @@ class Narrator:
     def _arrow(self, arrow: str, label: str, text: str) -> None:
         line = Table.grid(padding=(0, 1))
         line.add_column(width=2)
-        line.add_column(width=20)
+        line.add_column(width=25)
         line.add_column(overflow="fold")
         line.add_row(Text(arrow, style="bold"), Text(label, style="dim"), Text(shorten(text)))
-        self._console.print(Padding(line, (0, 2)))
+        self._console.print(Padding(line, (0, 2), expand=False))
 
     def good(self, text: str) -> None:
         """Print a yes."""
-        self._console.print(Padding(Text(f"YES  {text}", style="green"), (0, 2)))
+        self._console.print(Padding(Text(f"YES  {text}", style="green"), (0, 2), expand=False))
 
     def bad(self, text: str) -> None:
         """Print a no that was wanted."""
-        self._console.print(Padding(Text(f"NO   {text}", style="red"), (0, 2)))
+        self._console.print(Padding(Text(f"NO   {text}", style="red"), (0, 2), expand=False))
 
     def rows(self, heading: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print a table."""
@@ -72,7 +72,7 @@ class Narrator:
             table.add_column(column, overflow="fold")
         for row in rows:
             table.add_row(*(Text(cell) for cell in row))
-        self._console.print(Padding(table, (0, 2)))
+        self._console.print(Padding(table, (0, 2), expand=False))
 
 
 def shorten(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A city with three verifiers, founded by what `idservice init` and `migrate` call.
+"""A city with three verifiers, founded by what `idservice init` calls.
 
 The same town serves the demonstration and the tests that need running processes. Its offices
 are processes of their own; only the founding happens in this one.
@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Final
 
 from idservice import clock, period
-from idservice.apps import admission, city_folder, founding, samples, settings
+from idservice.apps import admission, city_folder, founding, samples
 from idservice.apps.founding import Chances
 from idservice.apps.settings import City, Verifier
 from idservice.demonstration import cast
 from idservice.demonstration.stage import Stage
-from idservice.storage import engine
 from idservice.verification import trust
 
 NAME: Final = "Exampleville"
@@ -70,16 +69,17 @@ class Town:
             self.stage.start(name, kind, folder, clock_offset=clock_offset)
         self.stage.ready(*wanted)
 
-    def stop(self) -> None:
-        """Stop every office."""
-        for name in ("issuer", *self.counters):
+    def move_clock(self, offset: int, *names: str) -> None:
+        """Stop offices and start them again at another time of day."""
+        for name in names:
             self.stage.stop(name)
+        self.start(clock_offset=offset, names=names)
 
 
 def found(
     stage: Stage, *, verifiers: Sequence[str] = cast.VERIFIERS, test_hooks: bool = False
 ) -> Town:
-    """Make the city, admit its verifiers, and bring all databases up to date."""
+    """Make the city and admit its verifiers; each office makes its own databases."""
     chances = Chances(now=clock.SystemClock().now(), random_bytes=secrets.token_bytes)
     city = City(
         name=NAME,
@@ -96,7 +96,6 @@ def found(
     newest = (folder / "issuer" / "bundle.json").read_bytes()
     for counter in counters.values():
         (counter.folder / "bundle.json").write_bytes(newest)
-    _migrate(folder / "issuer", [counter.folder for counter in counters.values()])
     bundle = city_folder.current_bundle(folder)
     return Town(
         stage=stage,
@@ -137,12 +136,3 @@ def _admit(stage: Stage, city: Path, name: str, chances: Chances) -> Counter:
         policy=wished.policies[0],
         client_id=admitted.client_ids[0],
     )
-
-
-def _migrate(issuer: Path, verifiers: Sequence[Path]) -> None:
-    told = settings.issuer(issuer, environ={})
-    engine.migrate(told.database, "issuer", short_lived=False)
-    engine.migrate(told.pending_database, "issuer", short_lived=True)
-    for folder in verifiers:
-        database = settings.verifier(folder, environ={}).database
-        engine.migrate(database, "verifier", short_lived=True)

@@ -1,0 +1,70 @@
+"""`idservice demo`: a city on this machine, to be watched from the first card to the last row."""
+
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from idservice.demonstration import acts, attacks, household, reckoning, stage, town
+from idservice.demonstration.acts import Story
+from idservice.demonstration.narrator import Narrator
+from idservice.demonstration.stage import Stuck
+
+
+def demo(
+    *,
+    once: Annotated[bool, typer.Option("--once", help="End by itself; do not stay up.")] = False,
+) -> None:
+    """Found a city in a temporary folder, walk the whole road, show what everybody keeps."""
+    narrator = Narrator()
+    folder = Path(tempfile.mkdtemp(prefix="idservice-demo-"))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with stage.opened(folder) as running, household.opened(folder / "phones") as phones:
+            narrator.title("A city that keeps next to nothing")
+            story = Story(
+                town=town.found(running),
+                narrator=narrator,
+                household=phones,
+                records=acts.records(),
+            )
+            for act in (
+                acts.print_card,
+                acts.open_offices,
+                acts.enrol,
+                acts.show_three,
+                attacks.ask_too_much,
+                attacks.replay,
+                attacks.steal,
+                reckoning.search_everything,
+                reckoning.who_knows_what,
+            ):
+                act(story)
+            if not once:
+                _stay(story)
+    except KeyboardInterrupt:
+        narrator.say("Stopped.")
+    except Stuck as error:
+        typer.echo(f"The demonstration stopped: {error}", err=True)
+        raise typer.Exit(1) from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stay(story: Story) -> None:
+    """Keep the offices up until Ctrl-C."""
+    tell = story.narrator
+    tell.act("The city stays open")
+    rows = [("issuer", story.town.issuer)]
+    rows += [(name, counter.base_url) for name, counter in story.town.counters.items()]
+    tell.rows("Try them", ("office", "address"), rows)
+    tell.say(f"City folder: {story.town.city}. Ctrl-C ends everything and removes it.")
+    signal.pause()
+
+
+def register(root: typer.Typer) -> None:
+    """Put the command below `idservice`."""
+    root.command("demo", epilog="Example: idservice demo --once")(demo)
