@@ -16,7 +16,7 @@ from idservice.apps.settings import UnusableSettings
 from idservice.auditor import comparison, inventory, schema
 from idservice.auditor import folder as folders
 from idservice.auditor.model import Kind, Trouble
-from idservice.storage import engine
+from idservice.storage import engine, wallet
 from tests.fakes import asgi, city, engines, issuer_app, postgres, verifier_folder
 from tests.fakes.seizure import MovingClock
 
@@ -207,3 +207,16 @@ def test_only_listed_headers_of_requests_are_read() -> None:
         found |= set(re.findall(r'name == b"([a-z-]+)"', text)) - {"cache-control"}
     listed = {item.name for item in LISTED.of(Kind.HEADER, "http.request")}
     assert found == listed
+
+
+@pytest.mark.threat("T38")
+def test_a_wallets_folder_holds_the_listed_files(tmp_path: Path) -> None:
+    cheap = wallet.Cost(passes=1, memory=8 * 1024 * 1024)
+    chance = city.chance("wallet")
+    with wallet.opened(
+        tmp_path, passphrase=b"eight octets", random_bytes=chance, cost=cheap
+    ) as file:
+        file.save(file.load())
+    (part,) = folders.parts(tmp_path)
+    assert part.place == "wallet"
+    assert comparison.compare(part.files, LISTED, kind=Kind.FILE, places=("wallet",)) == ()
