@@ -35,6 +35,9 @@ FIELDS: Final = (
 DEFAULT_FIELDS: Final = ("given_name", "family_name", "resident", "portrait")
 LONGEST_YEARS: Final = 5
 
+_DENSEST_CODE: Final = 20
+"""QR version whose modules are a third of a millimetre wide on the card."""
+
 _MONTHS: Final = (
     "January",
     "February",
@@ -54,14 +57,17 @@ _WORDS: Final = {
     "photo": "Photograph of the holder",
     "address": "Address",
     "code_alternative": "Code that repeats the printed text",
-    "use": "This card is read with the eye. Whoever asks may look at it; nobody needs to copy or "
-    "keep it.",
     "cut": "Cut along the outer line, fold along the dashed line.",
 }
-_WITHOUT_CODE: Final = "No chip, no radio, no code."
-_WITH_CODE: Final = (
-    "No chip, no radio. The code repeats what is printed, for whoever cannot read it."
-)
+_WITHOUT_CODE: Final = {
+    "plain": "No chip, no radio, no code.",
+    "use": "This card is read with the eye. Whoever asks may look at it; nobody needs to copy or "
+    "keep it.",
+}
+_WITH_CODE: Final = {
+    "plain": "No chip, no radio.",
+    "use": "The code says again what is printed, as its holder wished. Machines can know it again.",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,8 +160,10 @@ def print_pdf(face: Face, *, fonts: Typefaces) -> bytes:
     Raises:
         CannotPrint: a value that does not fit in legible size.
     """
-    words: dict[str, JsonValue] = dict(_WORDS)
-    words["plain"] = _WITHOUT_CODE if face.code is None else _WITH_CODE
+    words: dict[str, JsonValue] = {
+        **_WORDS,
+        **(_WITHOUT_CODE if face.code is None else _WITH_CODE),
+    }
     data: dict[str, JsonValue] = {
         "title": "Identity card",
         "lang": "en",
@@ -226,7 +234,12 @@ def code_text(face: Face) -> str:
 
 
 def _code(face: Face) -> bytes:
+    try:
+        drawn = segno.make_qr(code_text(face), error="m")
+    except segno.DataOverflowError:
+        drawn = None
+    if drawn is None or int(drawn.version) > _DENSEST_CODE:
+        raise CannotPrint("there is too much text for a code that can be read")
     out = io.BytesIO()
-    drawn = segno.make_qr(code_text(face), error="m")
     drawn.save(out, kind="svg", border=2, xmldecl=False, svgns=True, nl=False)
     return out.getvalue()

@@ -37,7 +37,7 @@ class _Parts(TyperGroup):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        part = typer.Typer(rich_markup_mode=None)
+        part = typer.Typer(rich_markup_mode=None, add_completion=False)
         importlib.import_module(f"idservice.cli.{cmd_name}").register(part)
         command = typer.main.get_command(part)
         return command.commands[cmd_name] if isinstance(command, TyperGroup) else command

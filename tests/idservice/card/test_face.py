@@ -171,7 +171,7 @@ def test_long_name_is_shrunk_or_wrapped_and_never_cut(kind: str) -> None:
 def test_address_that_fits_in_no_legible_size_is_refused_by_its_name() -> None:
     lines: JsonValue = dict.fromkeys(PERSON["address"], "W" * claims.LONGEST_TEXT)
     with pytest.raises(CannotPrint, match=r"^address is too long"):
-        card(fields=frozenset({"address"}), code=True, address=lines)
+        card(fields=frozenset({"address"}), address=lines)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def _flat(node: object, depth: int) -> list[str]:
 def test_code_is_there_only_if_asked_for_and_repeats_only_what_is_printed() -> None:
     without, with_code = card(**PERSON), card(code=True, **PERSON)
     assert "No chip, no radio, no code." in pdf_text.pages(without)[1]
-    assert "The code repeats" in " ".join(pdf_text.pages(with_code)[1].split())
+    assert "The code says again" in " ".join(pdf_text.pages(with_code)[1].split())
     person = claims.from_record(PERSON, today=TODAY)
     choice = face.Choice(fields=None, city="Exampleville", expires=date(2031, 11, 1), code=True)
     with layout.typefaces() as fonts:
@@ -253,6 +253,15 @@ def test_code_is_there_only_if_asked_for_and_repeats_only_what_is_printed() -> N
         "Resident of Exampleville",
         "Valid until 1 November 2031",
     ]
+
+
+@pytest.mark.parametrize("letter", ["W", "क"])
+def test_code_that_would_be_too_dense_to_read_is_refused(letter: str) -> None:
+    record: JsonObject = dict.fromkeys(("given_name", "family_name", "gender"), letter * 100)
+    chosen = frozenset({*record, "address"})
+    address: JsonValue = dict.fromkeys(("care_of", "street_address", "locality"), letter * 100)
+    with pytest.raises(CannotPrint, match="too much text for a code"):
+        card(fields=chosen, city=letter * 100, code=True, address=address, **record)
 
 
 def test_values_never_stand_in_the_face_s_own_words() -> None:
