@@ -4,7 +4,7 @@
 //
 //   {"act": "receive", "offer": URI, "txCode": "123456", "count": 20}
 //   {"act": "present", "request": URI, "credential": TEXT, "key": JWK, "claims": ["resident"]}
-//   {"act": "verify", "credential": TEXT, "key": issuer JWK}
+//   {"act": "verify", "credential": TEXT, "key": issuer JWK, "statusKey": status list JWK}
 
 import { createHash, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -173,11 +173,12 @@ async function present({ request, credential, key, claims }) {
   }
 }
 
-async function verifyCredential({ credential, key }) {
+async function verifyCredential({ credential, key, statusKey }) {
   const instance = new SDJwtVcInstance({
     hasher: (data, algorithm) => createHash(algorithm.replace('-', '')).update(data).digest(),
     hashAlg: 'sha-256',
     verifier: (data, signature) => verify(key, data, signature),
+    statusVerifier: (data, signature) => verify(statusKey, data, signature), // it fetches the list itself
   })
   const { payload } = await instance.verify(credential)
   return { payload }
