@@ -36,11 +36,15 @@ _TELEMETRY: Final[TelemetryConfig] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HotRoute:
-    """A Starlette route, and its OpenAPI operation, which Starlette would not write."""
+    """A Starlette route, and its OpenAPI operation, which Starlette would not write.
+
+    Its path has no parameter: `edge` answers it without the layers between, and the route itself
+    is there to refuse other methods.
+    """
 
     path: str
     method: str
-    endpoint: Callable[[Request], Any]
+    endpoint: edge.Endpoint
     operation: Mapping[str, Any]
 
 
@@ -118,7 +122,8 @@ def create(counter: Counter) -> FastAPI:
     )
     app.include_router(counter.router)
     app.include_router(_health(counter.ready))
-    app.add_middleware(edge.Edge, office=counter.office, write=counter.write)
+    hot = {(route.method, route.path): route for route in counter.hot}
+    app.add_middleware(edge.Edge, office=counter.office, write=counter.write, hot=hot)
     _document(app, counter.hot)
     return app
 
