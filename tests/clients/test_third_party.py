@@ -13,7 +13,10 @@ import pytest
 from cryptography import x509
 
 from crypto.encoding import base64url
+from crypto.errors import WrongNonce
 from crypto.jose import jwk
+from crypto.sdjwt import sd_jwt, verify
+from idservice import clock
 from idservice.demonstration import acts
 from idservice.demonstration.town import Town
 from idservice.verification import trust
@@ -132,3 +135,27 @@ def test_a_foreign_verifier_accepts_our_credential_and_our_status_list(
     )
     assert told["payload"]["given_name"] == acts.records()["Amina"]["given_name"]
     assert told["payload"]["vct"] == announced.vct
+
+
+def test_a_credential_issued_and_shown_by_foreign_code_is_verified_by_ours() -> None:
+    claims = {"iss": "https://other.example", "vct": "https://other.example/v", "age": 41, "a": [1]}
+    made = node(
+        act="issue",
+        claims=claims,
+        disclosable=["age", "a"],
+        shown=["age"],
+        nonce="n-1",
+        audience="x509_san_dns:library.example",
+    )
+    parsed = sd_jwt.parse(made["presentation"])
+    issuer_key = jwk.parse_public(made["key"])
+    now = clock.SystemClock().now()
+    asked = {"issuer_key": issuer_key, "now": now, "audience": "x509_san_dns:library.example"}
+    shown = verify.verify(parsed, nonce="n-1", **asked)
+    assert {name: shown.claims.get(name) for name in ("vct", "age", "a")} == {
+        "vct": "https://other.example/v",
+        "age": 41,
+        "a": None,
+    }
+    with pytest.raises(WrongNonce):
+        verify.verify(parsed, nonce="n-2", **asked)

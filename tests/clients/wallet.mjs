@@ -4,6 +4,7 @@
 //
 //   {"act": "receive", "offer": URI, "txCode": "123456", "count": 20}
 //   {"act": "present", "request": URI, "credential": TEXT, "key": JWK, "claims": ["resident"]}
+//   {"act": "issue", "claims": {...}, "disclosable": [...], "shown": [...], "nonce": N, "audience": A}
 //   {"act": "verify", "credential": TEXT, "key": issuer JWK, "statusKey": status list JWK}
 
 import { createHash, randomBytes, webcrypto, X509Certificate } from 'node:crypto'
@@ -184,7 +185,29 @@ async function verifyCredential({ credential, key, statusKey }) {
   return { payload }
 }
 
-const acts = { receive, present, verify: verifyCredential }
+async function issue({ claims, disclosable, shown, nonce, audience }) {
+  const [issuer, holder] = await Promise.all(
+    [0, 1].map(async () => jose.exportJWK((await jose.generateKeyPair('ES256', { extractable: true })).privateKey)),
+  )
+  const instance = new SDJwtVcInstance({
+    hasher: (data, algorithm) => createHash(algorithm.replace('-', '')).update(data).digest(),
+    hashAlg: 'sha-256',
+    saltGenerator: (length) => base64url(randomBytes(length)),
+    signAlg: 'ES256',
+    signer: (data) => sign(issuer, data),
+    kbSignAlg: 'ES256',
+    kbSigner: (data) => sign(holder, data),
+  })
+  const payload = { ...claims, cnf: { jwk: publicPart(holder) } }
+  const credential = await instance.issue(payload, { _sd: disclosable, _sd_decoy: 2 })
+  const frame = Object.fromEntries(shown.map((name) => [name, true]))
+  const presentation = await instance.present(credential, frame, {
+    kb: { payload: { nonce, aud: audience, iat: Math.floor(Date.now() / 1000) } },
+  })
+  return { presentation, key: publicPart(issuer) }
+}
+
+const acts = { receive, present, issue, verify: verifyCredential }
 const command = JSON.parse(readFileSync(0, 'utf8'))
 try {
   process.stdout.write(JSON.stringify(await acts[command.act](command)))
