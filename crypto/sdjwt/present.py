@@ -8,7 +8,7 @@ a nested claim is a choice of its own. The answer to the verifier's question is 
 from collections.abc import Collection, Iterator
 
 from crypto.encoding import canonical_json
-from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.encoding.canonical_json import MAX_DEPTH, JsonObject, JsonValue
 from crypto.errors import Malformed
 from crypto.sdjwt import disclosure, sd_jwt
 from crypto.sdjwt.disclosure import Path
@@ -74,6 +74,8 @@ class _Places:
         self._visit(canonical_json.parse_object(credential.issuer.payload), ())
 
     def _visit(self, value: JsonValue, path: Path) -> None:
+        if len(path) > MAX_DEPTH:
+            raise Malformed("SD-JWT: nested too deep")
         self.known.add(path)
         if isinstance(value, dict):
             for name, member in self._members(value, path):

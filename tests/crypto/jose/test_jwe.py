@@ -151,4 +151,4 @@ def test_header_members_that_encrypt_writes_are_our_own_mistake(header: Any) -> 
 
 def test_an_unknown_encryption_is_our_own_mistake() -> None:
     with pytest.raises(ValueError, match="encryption"):
-        token(encryption="A192GCM")  # type: ignore[arg-type] # the mistake itself
+        token(encryption="A192GCM")

@@ -88,3 +88,13 @@ def test_undisclosed_and_unreferenced_parts_are_passed_over() -> None:
     assert present.present(issued(text), paths=[("a", 1)]) == sd_jwts.issued(
         {"_sd": ["x", 5], "a": [{"...": "y"}, 1]}
     )
+
+
+def test_a_long_chain_of_disclosures_is_malformed() -> None:
+    texts: list[str] = []
+    value: object = 1
+    for at in range(400):
+        texts.append(sd_jwts.disclose(f"s{at}", "n", value))
+        value = {"_sd": [sd_jwts.digest(texts[-1])]}
+    with pytest.raises(Malformed):
+        present.disclosable(issued(sd_jwts.issued({"top": value}, texts)))

@@ -58,7 +58,7 @@ def test_published_sd_jwts_verify(example: Any, item: Any) -> None:
             now=answer["iat"],
         )
         assert verified.claims == item["processed_payload_computed"]
-        assert jwk.public_jwk(verified.holder) == verified.claims["cnf"]["jwk"]  # type: ignore[index,call-overload] # JSON of a known shape
+        assert jwk.public_jwk(verified.holder) == verified.claims["cnf"]["jwk"]
     else:
         issued = verify.verify_issued(parsed, issuer_key=issuer_key, typ=typ)
         assert issued.claims == item["processed_payload_computed"]
