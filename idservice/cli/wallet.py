@@ -5,6 +5,7 @@ is decided is decided in `wallet/service.py`. Exit codes: 0 done, 1 refused by e
 2 misuse, an unreadable file, or nobody answering.
 """
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -20,7 +21,7 @@ from idservice.storage import wallet as storage
 from idservice.verification import openid4vp
 from idservice.wallet import consent
 from idservice.wallet import service as acts
-from idservice.wallet.model import AllShown, Card, Receipt, Unusable
+from idservice.wallet.model import AllShown, Card, Receipt, Unusable, WalletError
 from idservice.wallet.question import Objection, Question
 from idservice.wallet.service import WalletService
 
@@ -168,7 +169,7 @@ def present(  # noqa: PLR0913, one option for each thing that the holder may dec
             )
         if not (holder.agreed("Show this?") if yes is None else yes):
             _decline(service, asked.request, as_json=as_json)
-        redirect = _answer(service, asked, shared=shared, reuse=reuse)
+        redirect = _answer(service, asked, shared=shared, reuse=reuse, as_json=as_json)
         _say_shown(asked, shared, redirect, as_json=as_json)
 
 
@@ -267,25 +268,31 @@ def _switch_receipts(service: WalletService, receipts: str | None) -> None:
 
 def _object(service: WalletService, objection: Objection, *, as_json: bool) -> NoReturn:
     """Tell the holder why, and the verifier no, when the holder has read it."""
-    sentence = f"Not shown. {objection.sentence}"
-    if as_json or not holder.interactive():
-        service.refuse(objection.request)
-        holder.say_no(sentence, as_json=as_json)
-    else:
-        holder.say_no(sentence, as_json=False)
+    holder.say_no(f"Not shown. {objection.sentence}", as_json=as_json)
+    if holder.interactive() and not as_json:
         holder.ask("Press Enter to answer no", default="")
-        service.refuse(objection.request)
-    raise typer.Exit(1)
+    _refuse(service, objection.request)
 
 
 def _decline(service: WalletService, request: openid4vp.Request, *, as_json: bool) -> NoReturn:
-    service.refuse(request)
     holder.say_no("Not shown, as you decided.", as_json=as_json)
+    _refuse(service, request)
+
+
+def _refuse(service: WalletService, request: openid4vp.Request) -> NoReturn:
+    """Answer no; one that does not arrive leaves the verifier as wise as before."""
+    with suppress(WalletError):
+        service.refuse(request)
     raise typer.Exit(1)
 
 
 def _answer(
-    service: WalletService, asked: Question, *, shared: tuple[str, ...], reuse: bool
+    service: WalletService,
+    asked: Question,
+    *,
+    shared: tuple[str, ...],
+    reuse: bool,
+    as_json: bool,
 ) -> str | None:
     try:
         return service.answer(asked, shared=shared, reuse=reuse)
@@ -294,8 +301,8 @@ def _answer(
             f"{error} Showing one again lets verifiers who saw it before notice. Show it again?"
         )
         if not holder.interactive() or not holder.agreed(question):
-            service.refuse(asked.request)
-            raise
+            holder.say_no(f"Not shown. {error}", as_json=as_json)
+            _refuse(service, asked.request)
         return service.answer(asked, shared=shared, reuse=True)
 
 

@@ -135,6 +135,8 @@ class WalletService:
             found = protocol.parse_link(link)
             offer = found if isinstance(found, Offer) else self._fetch_offer(found, bundle)
         protocol.check_offer(offer, issuer=bundle.issuer)
+        if any(card.configuration == catalogue.CONFIGURATION for card in self.wallet().cards):
+            raise Declined("This wallet holds a card already; use another folder, or forget it.")
         pending = self.wallet().pending
         if pending is None or pending.code != offer.code:
             if not offer.asks_for_transaction_code:
@@ -142,8 +144,7 @@ class WalletService:
             pending = self._take(offer, bundle, transaction_code=transaction_code())
         card, _ = self._collect(pending, bundle, periods=_servable(self._clock.now()))
         wallet = self.wallet()
-        others = (one for one in wallet.cards if one.configuration != card.configuration)
-        self._finish(wallet, (*others, card))
+        self._finish(wallet, (*wallet.cards, card))
         return card
 
     def renewable_from(self, card: Card) -> UnixSeconds:

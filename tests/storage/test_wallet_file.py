@@ -117,6 +117,39 @@ def test_short_passphrase_makes_no_wallet(tmp_path):
     assert not storage.exists(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [
+        (storage.os, "open"),
+        (storage.os, "fdopen"),
+        (storage.os, "fsync"),
+        (Path, "replace"),
+        (storage, "_sync_folder"),
+    ],
+    ids=["open", "write", "sync", "replace", "sync folder"],
+)
+def test_process_killed_at_any_step_leaves_the_old_wallet_or_the_new(
+    tmp_path, monkeypatch, where, name
+):
+    old, new = full_wallet(), Wallet(receipts_on=True)
+    with opened(tmp_path) as store:
+        store.save(old)
+
+    def die(*_arguments, **_named):
+        raise KeyboardInterrupt
+
+    with opened(tmp_path) as store, monkeypatch.context() as patched:
+        store.load()
+        patched.setattr(where, name, die)
+        with pytest.raises(KeyboardInterrupt):
+            store.save(new)
+    with opened(tmp_path) as store:
+        kept = storage.write(store.load())
+        assert kept == storage.write(new if name == "_sync_folder" else old)
+        store.save(new)
+        assert store.load() == new
+
+
 @pytest.mark.threat("T26")
 def test_size_is_the_same_for_an_empty_wallet_and_a_full_one(tmp_path):
     sizes = []

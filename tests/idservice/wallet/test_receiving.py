@@ -53,6 +53,7 @@ def test_signed_metadata_is_taken(holder):
 @pytest.mark.attack("PRIV-007")
 def test_every_instance_has_a_fresh_key_of_its_own(holder):
     first = holder.receive()
+    holder.service.forget(first.period)
     second = holder.receive()
     keys = {
         one.key.private_numbers().private_value
@@ -68,10 +69,14 @@ def test_every_instance_has_a_fresh_key_of_its_own(holder):
     assert len({jws.parse(text).signing_input for batch in proofs for text in batch}) == 40
 
 
-def test_a_fresh_enrolment_takes_the_place_of_the_old_card(holder):
+def test_second_card_needs_another_folder(holder):
     holder.receive()
+    sent = len(holder.wire.sent)
+    with pytest.raises(Declined, match="holds a card already"):
+        holder.receive()
+    assert len(holder.wire.sent) == sent
+    holder.service.forget(holder.city.period)
     holder.receive()
-    assert len(holder.service.wallet().cards) == 1
 
 
 # what an issuer could mark somebody by

@@ -69,7 +69,7 @@ def test_receive_a_batch_from_the_issuer(office):
     claims = service.says(card)
     assert (claims["given_name"], claims["resident"]) == ("Ada", True)
     with pytest.raises(Declined, match="unknown or used up"):
-        receive(service, enrolled)
+        receive(wallet_for(office, "a second wallet"), enrolled)
 
 
 def test_wrong_transaction_code(office):
