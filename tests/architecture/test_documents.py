@@ -8,6 +8,7 @@ import pytest
 from idservice import catalogue, errors
 from idservice.auditor import inventory, promises, threats
 from idservice.auditor.model import Kind, Letter
+from idservice.verification.openid4vp_answer import WalletError
 from idservice.verifier import model as verifier
 from idservice.web import edge, problems, redaction
 
@@ -116,6 +117,11 @@ def test_refusals_are_listed_as_the_code_has_them() -> None:
     assert listed == {
         refusal.value: f"`{verifier.public_code(refusal)}`" for refusal in errors.Refusal
     }
+
+
+def test_wallets_codes_are_listed_as_the_code_has_them() -> None:
+    text = section((DOCS / "errors.md").read_text(), "When the wallet shows nothing")
+    assert {code for code, _ in ROW.findall(text)} == {each.value for each in WalletError}
 
 
 def test_errors_are_listed_as_the_code_has_them() -> None:
