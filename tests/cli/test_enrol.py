@@ -1,9 +1,11 @@
 """`idservice enrol`: what it prints and hands over, what it refuses, and what it leaves behind."""
 
 import base64
+import contextlib
 import io
 import json
 import os
+import pty
 import re
 import stat
 import subprocess
@@ -489,6 +491,33 @@ def test_wrong_answer_is_asked_again(issuer: Path) -> None:
     assert answer.exit_code == 0, answer.output
     assert answer.output.count("Birth date, YYYY-MM-DD") == 2
     assert "Once more" in answer.output
+
+
+_ON_A_TERMINAL = (
+    "import typer; from idservice.cli import enrol; a = typer.Typer(); enrol.register(a); a()"
+)
+
+
+def test_terminal_shows_a_square_in_black_on_white_and_is_wiped_afterwards(issuer: Path) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-c", _ON_A_TERMINAL, "--folder", str(issuer)],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    ) as process:
+        os.close(theirs)
+        os.write(ours, b"y\nRosa\n\n1985-02-03\n\n\n\n\n\n\n\n")
+        seen = b""
+        with contextlib.suppress(OSError):  # the far end is closed: on Linux, an error
+            while piece := os.read(ours, 65536):
+                seen += piece
+    os.close(ours)
+    assert process.returncode == 0, seen
+    assert b"\x1b[30;107m" in seen
+    assert b"4. The slip" in seen
+    assert seen.endswith(b"\x1b[3J\x1b[2J\x1b[H")
 
 
 def test_database_that_does_not_answer_is_said(

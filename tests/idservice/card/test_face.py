@@ -4,13 +4,17 @@ import re
 import subprocess
 import sys
 import unicodedata
+from collections import Counter
 from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pypdf import PdfReader
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.errors import Malformed
 from idservice.card import face, layout, portrait
 from idservice.card.refusal import CannotPrint
 from idservice.issuer import claims
@@ -300,3 +304,32 @@ def test_card_is_made_where_no_file_can_be_written() -> None:
         [sys.executable, "-B", "-c", _PRINT_WITHOUT_WRITING], capture_output=True, check=True
     )
     assert done.stdout == card(given_name="Rosa")
+
+
+def _letters() -> dict[str, str]:
+    with layout.typefaces() as fonts:
+        return {
+            family.name: "".join(chr(p) for p in sorted(family.characters) if chr(p).isprintable())
+            for family in fonts.families
+        }
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(sorted(_letters())).flatmap(
+        lambda name: st.text(alphabet=_letters()[name] + " ", min_size=1, max_size=100)
+    )
+)
+def test_any_name_is_refused_in_a_sentence_or_printed_whole(name: str) -> None:
+    reason = None
+    pages: list[str] = []
+    try:
+        pages = pdf_text.pages(card(given_name=name.strip() or "-"))
+    except (CannotPrint, Malformed) as refusal:
+        reason = str(refusal)
+    if reason is not None:
+        assert reason.startswith("given_name")
+        return
+    wanted = Counter(unicodedata.normalize("NFC", name.replace(" ", "")))
+    assert not wanted - Counter(pages[0])
+    assert not wanted - Counter(pages[2])
