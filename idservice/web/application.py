@@ -72,13 +72,28 @@ async def _invalid(_request: Request, _error: Exception) -> Response:
     return problems.problem(errors.Code.MISSING_MEMBER)
 
 
-async def _http(_request: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     """Answer what routing itself refuses (404, 405); the detail is a constant of Starlette."""
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == 404:  # noqa: PLR2004
         return problems.problem(errors.Code.NOT_FOUND)
-    return Response(status_code=error.status_code, headers=error.headers)
+    allowed = _methods(request.app.openapi_schema, request.scope["path"])
+    headers = {"Allow": ", ".join(allowed)} if allowed else error.headers
+    return Response(status_code=error.status_code, headers=headers)
+
+
+def _methods(document: dict[str, Any], path: str) -> list[str]:
+    """List every method of an address; the framework knows those of the first route only."""
+    steps = path.split("/")
+    found: set[str] = set()
+    for template, operations in document["paths"].items():
+        wanted = template.split("/")
+        if len(wanted) == len(steps) and all(
+            one == step or one.startswith("{") for one, step in zip(wanted, steps, strict=True)
+        ):
+            found |= {method.upper() for method in operations}
+    return sorted(found)
 
 
 def _health(ready: Callable[[], bool]) -> APIRouter:

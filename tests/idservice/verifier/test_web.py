@@ -328,6 +328,12 @@ def test_get_changes_nothing_and_other_methods_are_refused(office: Office, clien
     office.open_request(started)
 
 
+def test_refused_method_is_told_which_ones_there_are(office: Office, client: Client) -> None:
+    path = f"/v1/request-objects/{offices.identifier(office.start())}"
+    assert client.request("OPTIONS", path).headers["allow"] == "GET, POST"
+    assert client.get("/v1/verify").headers["allow"] == "POST"
+
+
 def test_openapi_document_has_every_route_and_status() -> None:
     document = offices.make().client().get("/openapi.json").json()
     operations = {
