@@ -42,12 +42,16 @@ class Schedule:
         self._stores = stores
         self._keys = keys
         self._status_key = status_key
+        self._rewritten: UnixSeconds | None = None
 
     def tick(self) -> None:
         """Do what is due; once a minute and at start."""
         self.reap()
-        if self.publish():
+        self.publish()
+        scheduled = last_scheduled(self._stores.clock.now())
+        if self._rewritten != scheduled:
             self._stores.lasting.rewrite()
+            self._rewritten = scheduled
 
     def publish(self) -> bool:
         """Sign the lists of the day, unless they are; say whether any was signed here.

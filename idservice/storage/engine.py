@@ -27,6 +27,9 @@ from idservice.errors import Code, ServiceError
 TIMEOUT: Final = 5
 """Seconds after which a lock, a connection or a statement is given up."""
 
+REWRITING: Final = 120
+"""Seconds that the nightly rewriting of one table may take."""
+
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _MIGRATION_LOCK: Final = 0x1D5E_7A1C_E000_0001
 _OWNER_ONLY: Final = stat.S_IRUSR | stat.S_IWUSR
@@ -94,28 +97,28 @@ def close(engine: Engine) -> None:
     engine.dispose()
 
 
-def rewrite(engine: Engine, *tables: Table) -> None:
-    """Write lasting tables anew in key order, so that no row tells when or after which it came.
+def rewrite(engine: Engine, table: Table) -> None:
+    """Write a lasting table anew in key order, so that no row tells when or after which it came.
 
     One transaction: copy to a temporary table, `TRUNCATE` (which gives the old file back to
-    the operating system at commit), `INSERT` in key order. SQLite needs none of it: its lasting
-    tables are `WITHOUT ROWID`, ordered by key, and pages carry no transaction number.
+    the operating system at commit), `INSERT` in key order. One table at a time, so that it
+    waits for units of work and none of them for it in a circle. SQLite needs none of it: its
+    lasting tables are `WITHOUT ROWID`, ordered by key, and pages carry no transaction number.
     """
     if engine.dialect.name != "postgresql":
         return
     with write(engine) as connection:
-        connection.execute(text("SET LOCAL statement_timeout = '10min'"))
-        for table in tables:
-            name = connection.dialect.identifier_preparer.format_table(table)
-            order = ", ".join(column.name for column in table.primary_key)
-            for statement in (
-                f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE",
-                f"CREATE TEMPORARY TABLE rewriting ON COMMIT DROP AS SELECT * FROM {name}",  # noqa: S608  # names come from our own metadata
-                f"TRUNCATE {name}",
-                f"INSERT INTO {name} SELECT * FROM rewriting ORDER BY {order}",  # noqa: S608  # names come from our own metadata
-                "DROP TABLE rewriting",
-            ):
-                connection.execute(text(statement))
+        name = connection.dialect.identifier_preparer.format_table(table)
+        order = ", ".join(column.name for column in table.primary_key)
+        for statement in (
+            f"SET LOCAL statement_timeout = '{REWRITING}s'",
+            f"SET LOCAL lock_timeout = '{REWRITING}s'",
+            f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE",
+            f"CREATE TEMPORARY TABLE rewriting ON COMMIT DROP AS SELECT * FROM {name}",  # noqa: S608  # names come from our own metadata
+            f"TRUNCATE {name}",
+            f"INSERT INTO {name} SELECT * FROM rewriting ORDER BY {order}",  # noqa: S608  # names come from our own metadata
+        ):
+            connection.execute(text(statement))
 
 
 def migrate(url: str, office: str, *, short_lived: bool) -> None:

@@ -162,7 +162,8 @@ class SqlLasting:
 
     def rewrite(self) -> None:
         """Write all rows anew in key order, where the engine keeps their order in time."""
-        databases.rewrite(self._engine, *metadata.sorted_tables)
+        for table in metadata.sorted_tables:
+            databases.rewrite(self._engine, table)
 
     def ready(self) -> bool:
         """Say whether the store answers and has its tables."""
