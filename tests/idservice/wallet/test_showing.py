@@ -281,6 +281,34 @@ def test_beyond_the_policy_is_refused_with_an_exact_sentence(holder, name):
     assert holder.service.wallet().cards[0].fresh() == catalogue.BATCH - 1
 
 
+def test_two_credentials_at_once_are_refused(holder):
+    asked = fake_wire.asking(holder.city.verifiers["library"])
+    written = openid4vp.write_request(fake_wire.request_of(asked))["dcql_query"]
+    first = written["credentials"][0]
+    written["credentials"] = [first, {**first, "id": "second"}]
+    token = fake_wire.signed(asked, changes={"dcql_query": written})
+    objection = holder.service.ask(fake_wire.put(holder.wire, asked, token))
+    assert "more than one credential" in objection.sentence
+
+
+@pytest.mark.parametrize("path", [["resident", None], ["resident", 0], ["address.locality"]])
+def test_paths_that_name_no_claim_are_refused(holder, path):
+    asked = fake_wire.asking(holder.city.verifiers["library"])
+    written = openid4vp.write_request(fake_wire.request_of(asked))["dcql_query"]
+    written["credentials"][0]["claims"][0]["path"] = path
+    token = fake_wire.signed(asked, changes={"dcql_query": written})
+    objection = holder.service.ask(fake_wire.put(holder.wire, asked, token))
+    assert "outside the catalogue" in objection.sentence
+
+
+def test_reply_that_is_not_json_leads_nowhere(holder):
+    asked, question = asks(holder)
+    holder.wire.answers[asked.response_uri] = fake_wire.Response(
+        status=200, media_type="text/html", body=b"<p>"
+    )
+    assert holder.service.answer(question, shared=(), reuse=False) is None
+
+
 def test_ended_policy_is_refused(holder):
     late = holder.city.sign_bundle(
         {
