@@ -168,6 +168,8 @@ class StatusList:
     ) -> tuple[tuple[int, ...], "StatusList"]:
         """Draw indices that nobody has, at random, so that none tells when it was given out.
 
+        No two of one drawing lie side by side.
+
         Raises:
             ServiceError: `unavailable`, when more than three quarters would be given out: the
                 city expected fewer instances than it has.
@@ -179,7 +181,8 @@ class StatusList:
         drawn: list[int] = []
         while len(drawn) < count:
             index = int.from_bytes(random_bytes(_INDEX_OCTETS), "big") % size
-            if not bits[index >> 3] >> (index & 7) & 1:
+            beside = index - 1 in drawn or index + 1 in drawn
+            if not beside and not bits[index >> 3] >> (index & 7) & 1:
                 bits[index >> 3] |= 1 << (index & 7)
                 drawn.append(index)
         return tuple(drawn), replace(self, allocated=bytes(bits))

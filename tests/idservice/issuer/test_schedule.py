@@ -124,9 +124,9 @@ def test_slot_is_rounded_up_and_never_more_than_fifteen_minutes() -> None:
 
 def test_full_list_gives_nothing_out() -> None:
     chance = cities.chance()
-    found = StatusList.empty(64)
-    for _ in range(4):
-        drawn, found = found.draw(12, random_bytes=chance)
-        assert len(set(drawn)) == 12
+    found = StatusList.empty(1 << 10)
+    for _ in range(48):
+        drawn, found = found.draw(16, random_bytes=chance)
+        assert len(set(drawn)) == 16
     with pytest.raises(offices.protocol.ServiceError, match="unavailable"):
         found.draw(1, random_bytes=chance)

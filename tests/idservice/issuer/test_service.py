@@ -65,6 +65,7 @@ def test_instances_differ_in_index_salts_key_and_signature_only(office: Office) 
     assert all(each == visible[0] for each in visible)
 
 
+@pytest.mark.attack("PRIV-005")
 def test_indices_are_random_and_nobody_shares_one(office: Office) -> None:
     people = []
     for number in range(5):
@@ -73,6 +74,9 @@ def test_indices_are_random_and_nobody_shares_one(office: Office) -> None:
         people.append(resident.indices())
     drawn = list(itertools.chain(*people))
     assert len(set(drawn)) == 100
+    assert office.city.announced.status.size >= 1 << 17
+    assert max(drawn) - min(drawn) > 1 << 16
+    assert drawn != sorted(drawn)
     assert not any(b == a + 1 for own in people for a, b in itertools.pairwise(sorted(own)))
 
 
