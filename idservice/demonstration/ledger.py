@@ -13,6 +13,8 @@ from typing import Final
 
 _SHOWN: Final = 16
 """Octets of a cell that are shown."""
+_SHORTEST: Final = 6
+"""Octets of a spelling; shorter ones occur by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def spellings(value: str | bytes) -> list[bytes]:
         encoded = base64.b64encode(b"\0" * shift + raw)
         middle = encoded[(shift * 8 + 5) // 6 : -4 if len(encoded) > 8 else None]  # noqa: PLR2004
         found += [middle, middle.replace(b"+", b"-").replace(b"/", b"_")]
-    return [spelling for spelling in found if len(spelling) >= 4]  # noqa: PLR2004, shorter ones occur by chance
+    return [spelling for spelling in found if len(spelling) >= _SHORTEST]
 
 
 def search(folders: Iterable[Path], values: Iterable[str | bytes]) -> list[str]:
