@@ -1,6 +1,10 @@
 """`idservice audit` says yes, no or misuse by its exit code."""
 
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -128,3 +132,53 @@ def test_without_results_only_existence_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["inventory", "threats"])
 def test_help_has_an_example(command: str) -> None:
     assert "Example: idservice audit" in COMMAND.invoke(audit.app, [command, "--help"]).output
+
+
+class Counter(BaseHTTPRequestHandler):
+    """An office that sets a cookie and has metrics."""
+
+    protocol_version = "HTTP/1.0"
+
+    def do_GET(self) -> None:
+        body = b'{"paths": {"/v1/bundle": {"get": {}}, "/v1/verify": {"post": {}}}}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Set-Cookie", "visitor=1")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def nosy() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Counter)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.threat("T32")
+def test_cookies_metrics_and_unlisted_headers_of_a_running_office_are_a_no(nosy: str) -> None:
+    result = COMMAND.invoke(audit.app, ["inventory", "--base-url", nosy, "--json"])
+    assert result.exit_code == 1
+    found = {
+        (item["kind"], item["name"])
+        for item in json.loads(result.output)["findings"]
+        if item["trouble"] == "not listed"
+    }
+    assert {("cookie", "visitor"), ("metric", "/metrics"), ("header", "set-cookie")} <= found
+
+
+def test_an_office_that_does_not_answer_is_misuse() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        assert COMMAND.invoke(audit.app, ["inventory", "--base-url", url]).exit_code == 2
