@@ -134,6 +134,8 @@ class Counter:
         whole = period.removeprefix("-")
         if not (whole.isascii() and whole.isdigit()) or len(period) > _LONGEST_PERIOD:
             raise ServiceError(Code.NOT_FOUND)
+        if configuration != catalogue.CONFIGURATION:
+            raise ServiceError(Code.NOT_FOUND)
         number = Period(int(period))
         newest = await self._run(lambda: self._lasting.published(number, configuration))
         if newest is None:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import FastAPI
 
-from crypto.encoding import canonical_json
+from crypto.encoding import base64url, canonical_json
 from crypto.jose import jwk, jws
 from crypto.sdjwt import sd_jwt, verify
 from crypto.status import status_token
@@ -213,6 +214,54 @@ def test_lists_of_all_announced_periods_are_signed(process: RunningIssuer) -> No
 def test_list_that_is_not_there_is_not_found(process: RunningIssuer, period: str) -> None:
     path = f"/v1/status/{catalogue.CONFIGURATION}/{period}"
     assert process.client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("configuration", ["other", "%00", "resident_sd_jwt%00"])
+def test_list_of_another_configuration_is_not_found(
+    process: RunningIssuer, configuration: str
+) -> None:
+    answer = process.client.get(f"/v1/status/{configuration}/{period.of(process.clock.now())}")
+    assert answer.status_code == 404
+
+
+def test_more_tokens_than_the_cap_are_put_off(process: RunningIssuer) -> None:
+    enrolments = [process.enrol() for _ in range(3)]
+    counter = web.Counter(
+        issuer_office.Issuer(
+            process.parts.stores,
+            keys=process.parts.folder,
+            nonce_key=process.keys.nonce_key,
+            tokens_per_minute=2,
+        ),
+        lasting=process.parts.lasting,
+        documents=lambda: pytest.fail("not asked for"),
+    )
+    app = FastAPI()
+    app.include_router(web.router(counter, issuer=process.base))
+    client = issuer_app.Client(app, process.base)
+    answers = []
+    for enrolment in enrolments:
+        code = base64url.encode(issuer_office.code_of(issuer_office.offered(enrolment)))
+        form = {"grant_type": GRANT, "pre-authorized_code": code}
+        form["tx_code"] = enrolment.transaction_code
+        answers.append(client.post("/token", data=form))
+    client.close()
+    counter.close()
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    assert answers[2].json()["error"] == "busy"
+    assert int(answers[2].headers["retry-after"]) > 0
+
+
+def test_more_requests_than_can_wait_are_refused_at_once(process: RunningIssuer) -> None:
+    unknown = issuer_office.handle.new_slip(random_bytes=cities.chance("stranger"))
+    told = {"json": {"slip": issuer_office.handle.write_slip(unknown)}}
+    flood = web.WORKERS + web.WAITING + 20
+    answers = process.client.together(*[("POST", "/v1/withdraw", told)] * flood)
+    statuses = [answer.status_code for answer in answers]
+    assert set(statuses) == {200, 503}
+    assert statuses.count(200) >= web.WORKERS + web.WAITING
+    refused = next(answer for answer in answers if answer.status_code == 503)
+    assert refused.headers["retry-after"]
 
 
 def test_known_and_unknown_slips_are_answered_alike(process: RunningIssuer) -> None:
