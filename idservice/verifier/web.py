@@ -26,7 +26,7 @@ from idservice.web import bodies, problems
 from idservice.web.application import HotRoute
 
 BATCH_ITEMS: Final = 1000
-_TURN: Final = 20
+_TURN: Final = 50
 """Presentations of a batch after which other requests get their turn."""
 
 _REQUEST_OBJECT: Final = "/v1/request-objects/{identifier}"
