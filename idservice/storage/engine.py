@@ -10,6 +10,7 @@ Which tables there are stands in `storage/OFFICE.py` and in `migrations/`; when 
 rewrite is for the office to say.
 """
 
+import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,11 +84,16 @@ def lock(connection: Connection, number: int) -> None:
 
 
 def wipe(engine: Engine) -> None:
-    """Bring SQLite's write-ahead log into the file and empty it, so that no old page is left."""
+    """Leave no old page in SQLite's files beside the database.
+
+    One small write replaces and removes a rollback journal that a killed process left behind;
+    then the write-ahead log is brought into the file and emptied.
+    """
     if engine.dialect.name == "sqlite":
         with _available(), engine.connect() as connection:
             raw = connection.connection.dbapi_connection
             if raw is not None:
+                raw.execute("PRAGMA user_version = 0").fetchall()
                 raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
@@ -186,5 +192,5 @@ def _unit(engine: Engine, *, writes: bool) -> Iterator[Connection]:
 def _available() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError, PoolTimeout) as error:
+    except (OperationalError, InterfaceError, PoolTimeout, sqlite3.OperationalError) as error:
         raise ServiceError(Code.UNAVAILABLE) from error
