@@ -1,0 +1,129 @@
+"""Measure everything and write `results/latest.json`, then the page made from it.
+
+`python -m benchmarks.run`. pytest-benchmark runs and stores the single benchmarks (its file stays
+in `.benchmarks/`, which is not tracked); here one number per figure is kept, with machine,
+versions, sizes and spread. Host name and commit are left out: they tell whose machine it was.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.backends.openssl import backend
+
+from benchmarks import material, record, report
+from benchmarks.figures import FIGURES
+from idservice import clock, period
+
+HERE = Path(__file__).parent
+STORED = HERE.parent / ".benchmarks" / "latest-raw.json"
+BENCHMARKS = ("bench_sdjwt.py", "bench_issuance.py", "bench_http.py")
+_DISTRIBUTIONS = ("cryptography", "orjson", "pybase64", "uvicorn", "starlette")
+_PEERS = ("sd-jwt", "openvc-core")
+
+
+def main() -> None:
+    """Run, keep, write."""
+    load = os.getloadavg()[0]
+    STORED.parent.mkdir(exist_ok=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    files = [str(HERE / name) for name in BENCHMARKS]
+    subprocess.run(  # noqa: S603 - a fixed command
+        [*command, *files, f"--benchmark-json={STORED}"], cwd=HERE.parent, check=True
+    )
+    stored = json.loads(STORED.read_text("utf-8"))
+    result = summary([each["extra_info"] for each in stored["benchmarks"]], load=load)
+    report.LATEST.parent.mkdir(exist_ok=True)
+    report.LATEST.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    report.main()
+
+
+def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
+    """Make one number per figure, and say how it came about."""
+    found: dict[str, dict[str, Any]] = {}
+    reasons: dict[str, str] = {}
+    times: dict[str, float] = {}
+    for extra in extras:
+        found |= extra.get(record.FIGURES, {})
+        reasons |= extra.get(record.REASONS, {})
+        times |= extra.get(record.TIMES, {})
+    values = {
+        figure.id: round(found[figure.id]["median"], 3) if figure.id in found else None
+        for figure in FIGURES
+    }
+    spread = {
+        name: {
+            "low": round(one["low"], 3),
+            "high": round(one["high"], 3),
+            "rounds": one["rounds"],
+        }
+        for name, one in found.items()
+    }
+    first = next(extra for extra in extras if "raw2_us" in extra)
+    return {
+        **values,
+        "about": {
+            "day": period.day(clock.SystemClock().now()).isoformat(),
+            "machine": _machine(load),
+            "versions": _versions(with_node="sdjwt.node_sd_jwt_vc_over_ours" in found),
+            "material": {
+                "presentations": material.PRESENTATIONS,
+                "claims": len(material.CLAIMS),
+                "disclosed": len(material.SHOWN),
+                "certificates": "one certificate",
+                "octets": first["octets"],
+            },
+            "raw2_us": round(first["raw2_us"], 1),
+            "spread": spread,
+            "times_in_raw2": {name: round(value, 3) for name, value in times.items()},
+            "reasons": reasons,
+        },
+    }
+
+
+def _machine(load: float) -> dict[str, Any]:
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "note": f"load average {load:.1f} when it began",
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "unknown processor"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "unknown processor"
+
+
+def _versions(*, with_node: bool) -> dict[str, str]:
+    versions = {"Python": platform.python_version(), "OpenSSL": _openssl()}
+    versions |= {name: metadata.version(name) for name in (*_DISTRIBUTIONS, *_PEERS)}
+    if with_node:
+        lock = json.loads((HERE / "node" / "package-lock.json").read_text("utf-8"))
+        versions["Node"] = subprocess.run(
+            ["node", "--version"],  # noqa: S607 - whichever Node the machine has
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        peer = lock["packages"]["node_modules/@sd-jwt/sd-jwt-vc"]
+        versions["@sd-jwt/sd-jwt-vc"] = peer["version"]
+    return versions
+
+
+def _openssl() -> str:
+    """Name the OpenSSL inside `cryptography`."""
+    return backend.openssl_version_text().split()[1]
+
+
+if __name__ == "__main__":
+    main()
