@@ -72,6 +72,7 @@ def engines_period() -> issuer.Period:
 
 
 @pytest.mark.attack("STORE-004")
+@pytest.mark.threat("T29")
 def test_deleted_row_is_gone_from_every_file(files: Databases, tmp_path: Path) -> None:
     key = b"\x07" * 32
     files.pending.add_offer(key, sealed=CANARY * 200, slot=10)
@@ -110,6 +111,7 @@ def test_short_lived_tables_of_postgresql_are_not_logged(
         assert kinds[table.name] in ("p", b"p")
 
 
+@pytest.mark.threat("T30")
 def test_rewriting_puts_rows_in_key_order_under_one_transaction(
     postgres_server: postgres.Server,
 ) -> None:

@@ -176,6 +176,7 @@ def _check_lasting_rows(databases: Databases, *, instances: int) -> None:
     assert max(numbers) < 100_000
 
 
+@pytest.mark.threat("T27")
 def test_nobody_of_two_hundred_is_found(setting: Setting) -> None:
     serve_everybody(setting, instances=1)
 

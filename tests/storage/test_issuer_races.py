@@ -117,6 +117,7 @@ def guess_at_once(replicas: list[Office]) -> None:
 
 
 @pytest.mark.attack("OID4VCI-004")
+@pytest.mark.threat("T56")
 def test_transaction_code_is_guessed_five_times_over_all_replicas(replicas: list[Office]) -> None:
     guess_at_once(replicas)
 
@@ -181,6 +182,7 @@ def race_withdrawal(replicas: list[Office]) -> None:
         resident.renew()
 
 
+@pytest.mark.threat("T55")
 def test_withdrawal_raced_against_issuing_and_renewing_leaves_nothing_valid(
     replicas: list[Office],
 ) -> None:

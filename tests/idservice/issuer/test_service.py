@@ -66,6 +66,7 @@ def test_instances_differ_in_index_salts_key_and_signature_only(office: Office) 
 
 
 @pytest.mark.attack("PRIV-005")
+@pytest.mark.threat("T07")
 def test_indices_are_random_and_nobody_shares_one(office: Office) -> None:
     people = []
     for number in range(5):
@@ -80,6 +81,7 @@ def test_indices_are_random_and_nobody_shares_one(office: Office) -> None:
     assert not any(b == a + 1 for own in people for a, b in itertools.pairwise(sorted(own)))
 
 
+@pytest.mark.threat("T56")
 def test_code_gives_one_token(office: Office) -> None:
     _, enrolment = office.enrol()
     request = offices.token_request(enrolment)
@@ -95,6 +97,7 @@ def test_unknown_code_is_refused(office: Office) -> None:
         office.issuer.token(request)
 
 
+@pytest.mark.threat("T56")
 def test_five_wrong_transaction_codes_burn_the_offer(office: Office) -> None:
     _, enrolment = office.enrol()
     right = offices.token_request(enrolment)
@@ -106,6 +109,7 @@ def test_five_wrong_transaction_codes_burn_the_offer(office: Office) -> None:
         office.issuer.token(right)
 
 
+@pytest.mark.threat("T56")
 def test_missing_transaction_code_counts_as_a_try(office: Office) -> None:
     _, enrolment = office.enrol()
     right = offices.token_request(enrolment)
@@ -167,6 +171,7 @@ def test_any_other_count_is_refused_and_consumes_nothing(office: Office, count: 
     assert len(resident.issue(token)) == 20
 
 
+@pytest.mark.threat("T67")
 def test_retry_with_the_same_keys_is_answered_and_ends_the_first_instances(office: Office) -> None:
     resident, enrolment = office.enrol()
     token = office.issuer.token(offices.token_request(enrolment))
@@ -179,6 +184,7 @@ def test_retry_with_the_same_keys_is_answered_and_ends_the_first_instances(offic
     assert office.withdrawn() == tuple(sorted({*first, *second, *third}))
 
 
+@pytest.mark.threat("T67")
 def test_retry_with_other_keys_or_another_order_is_refused(office: Office) -> None:
     resident, enrolment = office.enrol()
     token = office.issuer.token(offices.token_request(enrolment))
@@ -200,6 +206,7 @@ def test_retries_end_before_they_use_up_the_period(office: Office) -> None:
         resident.issue(token, count=1)
 
 
+@pytest.mark.threat("T55")
 def test_withdrawn_slip_bars_pending_offer_pending_token_and_renewal(office: Office) -> None:
     resident, enrolment = office.enrol()
     resident.take(enrolment)
@@ -229,6 +236,7 @@ def test_offer_that_was_never_picked_up_can_be_withdrawn(office: Office) -> None
         resident.take(enrolment)
 
 
+@pytest.mark.threat("T24")
 def test_unknown_slip_writes_nothing(office: Office) -> None:
     resident, enrolment = office.enrol()
     resident.take(enrolment)
@@ -297,6 +305,7 @@ def test_expired_instance_renews_nothing(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("until", "renewed"), [("2027-01-01", False), ("2027-02-01", True)])
+@pytest.mark.threat("T50")
 def test_renewal_ends_with_the_enrolment(office: Office, until: str, *, renewed: bool) -> None:
     record = {**offices.cities.RESIDENT, "enrolled_until": until}
     shown = office.city.issue(record, p256("key 0").public_key(), 1)
@@ -371,7 +380,7 @@ def test_renewal_without_key_binding_for_another_or_with_a_foreign_nonce_is_refu
         stranger.renew()
 
 
-@pytest.mark.threat("T07")
+@pytest.mark.threat("T55")
 def test_thief_renews_over_three_periods_and_the_slip_ends_it_all(office: Office) -> None:
     resident, enrolment = office.enrol()
     resident.take(enrolment)
@@ -411,6 +420,7 @@ def test_period_whose_key_is_not_here_is_unavailable_and_consumes_nothing() -> N
     assert len(resident.issue(token)) == 20
 
 
+@pytest.mark.threat("T49")
 def test_counts_below_ten_are_never_shown(office: Office) -> None:
     for number in range(10):
         resident, enrolment = office.enrol({"resident": True})

@@ -180,6 +180,7 @@ def test_type_is_what_the_bundle_announces(process: RunningIssuer) -> None:
     assert len(document.json()["claims"]) == 19
 
 
+@pytest.mark.threat("T06")
 def test_bundle_is_handed_out_as_it_lies_in_the_folder(process: RunningIssuer) -> None:
     answer = process.client.get("/v1/bundle")
     assert answer.content == (process.settings.folder / "bundle.json").read_bytes()
@@ -264,6 +265,7 @@ def test_more_requests_than_can_wait_are_refused_at_once(process: RunningIssuer)
     assert refused.headers["retry-after"]
 
 
+@pytest.mark.threat("T24")
 def test_known_and_unknown_slips_are_answered_alike(process: RunningIssuer) -> None:
     known = process.enrol().slip
     unknown = issuer_office.handle.write_slip(
