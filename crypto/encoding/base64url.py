@@ -18,6 +18,11 @@ def encode(data: bytes) -> str:
     return pybase64.b64encode_as_string(data, b"-_").rstrip("=")
 
 
+def encode_hash(data: bytes) -> str:
+    """Write 32 octets, as `encode` does: always 43 characters and one of padding to drop."""
+    return pybase64.b64encode_as_string(data, b"-_")[:-1]
+
+
 def decode(text: str | bytes) -> bytes:
     """Read what `encode` writes, and nothing else.
 

@@ -123,4 +123,4 @@ def digest(text: str) -> str:
     Returns:
         43 characters of base64url.
     """
-    return base64url.encode(hashlib.sha256(text.encode("ascii")).digest())
+    return base64url.encode_hash(hashlib.sha256(text.encode("ascii")).digest())

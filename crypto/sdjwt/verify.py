@@ -21,6 +21,7 @@ from crypto.sdjwt.sd_jwt import SdJwt, SdJwtWithKeyBinding
 
 TYP = "dc+sd-jwt"
 _ABSENT: list[JsonValue] = []
+_TEXT_ONLY = {str}
 
 
 class IssuedClaims(NamedTuple):
@@ -193,14 +194,16 @@ class _Walk:
     def _members(self, members: JsonObject, digests: JsonValue, depth: int) -> None:
         if not isinstance(digests, list):
             raise Malformed("SD-JWT (RFC 9901, section 4.2.4.1): `_sd` is not an array")
-        for digest in digests:
-            if type(digest) is not str:
-                raise Malformed("SD-JWT (RFC 9901, section 4.2.4.1): a digest that is not text")
-            text = self.unused.pop(digest, None)
-            if text is not None:
-                self.below(_insert(members, text, depth), depth)
+        if digests and {*map(type, digests)} != _TEXT_ONLY:
+            raise Malformed("SD-JWT (RFC 9901, section 4.2.4.1): a digest that is not text")
         self.seen.update(digests)
         self.count += len(digests)
+        unused = self.unused
+        if unused.keys().isdisjoint(digests):
+            return
+        for digest in digests:
+            if digest in unused:
+                self.below(_insert(members, unused.pop(digest), depth), depth)
 
     def array(self, items: list[JsonValue], depth: int) -> None:
         """Replace placeholders by disclosed elements, and drop the others (step 3.3.3)."""

@@ -40,7 +40,6 @@ from idservice import catalogue
 from idservice.errors import Refusal
 from idservice.verification import formats
 from idservice.verification import status as status_lists
-from idservice.verification.formats import Unverified
 from idservice.verification.policy import Policy
 from idservice.verification.status import StatusLists
 from idservice.verification.trust import Announced, TrustBundle
@@ -49,6 +48,12 @@ SKEW: Final = 60
 """Seconds by which `exp` may have passed, and `nbf` lie ahead."""
 
 _MUST_BE_TRUE: Final = frozenset({"resident", *catalogue.AGE_CLAIMS})
+_INSIDE: Final = {
+    name: (name.split(".")[0], name.split(".")[1])
+    for name in catalogue.PUBLIC_CLAIMS
+    if "." in name
+}
+"""Claims that are members of another claim: of which, and under which name."""
 _BUNDLES_KEPT: Final = 8
 
 _CODES: Final[Mapping[type[CryptoError], Refusal]] = {
@@ -104,9 +109,19 @@ class _Path(NamedTuple):
     """By the address of the status list."""
 
 
-_ExactText = tuple[JsonValue, ...]
-_kept: Final[dict[int, tuple[TrustBundle, dict[_ExactText, _Path]]]] = {}
-"""By the identity of the bundle, which is held so that no other can take its place."""
+class _Known(NamedTuple):
+    """What was found out about a bundle; there are only as many chains as it announces."""
+
+    trust: TrustBundle
+    """Held, so that no other bundle can take over its identity."""
+    headers: dict[str, JsonObject]
+    """Of issuers, by their exact text."""
+    paths: dict[tuple[JsonValue, ...], _Path]
+    """By the exact `x5c`."""
+
+
+_known_bundles: Final[dict[int, _Known]] = {}
+"""By the identity of the bundle."""
 
 
 def verify_presentation(
@@ -187,8 +202,9 @@ def verify_credential(
 def _verify(
     presentation: str, *, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
 ) -> Verified:
-    unverified = formats.parse(presentation)
-    path = _path(unverified, trust, now)
+    known = _known_bundles.get(id(trust)) or _first_seen(trust)
+    unverified = formats.parse(presentation, known.headers)
+    path = _path(unverified.sd_jwt.issuer.header, known, now)
     claims, holder = formats.verify_bound(
         unverified, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
     )
@@ -204,31 +220,29 @@ def _verify(
     return Verified(claims, holder, announced, entry.index)
 
 
-def _path(unverified: Unverified, trust: TrustBundle, now: UnixSeconds) -> _Path:
+def _first_seen(trust: TrustBundle) -> _Known:
+    if len(_known_bundles) >= _BUNDLES_KEPT:
+        _known_bundles.pop(next(iter(_known_bundles)))
+    known = _known_bundles[id(trust)] = _Known(trust, {}, {})
+    return known
+
+
+def _path(header: JsonObject, known: _Known, now: UnixSeconds) -> _Path:
     """Find the announced chain that signed this, or follow it for the first time."""
-    known = _paths(trust)
-    member = unverified.header.get("x5c")
-    exact = tuple(member) if isinstance(member, list) else ()
+    member = header.get("x5c")
+    exact = tuple(member) if type(member) is list else ()
     try:
-        path = known.get(exact)
+        path = known.paths.get(exact)
     except TypeError:  # an item that is no text, and so no key of a dict
         path = None
     if path is not None:
         chain.check_time(path.leaf, now=now)
         return path
-    formats.check_type(unverified)
-    path = _follow(member, trust, now)
-    known[exact] = path
+    formats.check_type(header)
+    path = known.paths[exact] = _follow(member, known.trust, now)
+    text, usual = formats.usual_header(member)
+    known.headers[text] = usual
     return path
-
-
-def _paths(trust: TrustBundle) -> dict[_ExactText, _Path]:
-    kept = _kept.get(id(trust))
-    if kept is None:
-        if len(_kept) >= _BUNDLES_KEPT:
-            _kept.pop(next(iter(_kept)))
-        kept = _kept[id(trust)] = (trust, {})
-    return kept[1]
 
 
 def _follow(member: JsonValue, trust: TrustBundle, now: UnixSeconds) -> _Path:
@@ -279,8 +293,8 @@ def _facts(claims: JsonObject, policy: Policy) -> dict[str, JsonValue]:
 
 def _claim(claims: JsonObject, name: str) -> JsonValue:
     """Find a claim by its name in the catalogue: a dot separates a member from its object."""
-    outer, dot, inner = name.partition(".")
-    if not dot:
+    if name not in _INSIDE:
         return claims.get(name)
+    outer, inner = _INSIDE[name]
     members = claims.get(outer)
     return members.get(inner) if isinstance(members, dict) else None
