@@ -9,10 +9,12 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
 
 LARGEST_INDEX: Final = 0xFFFFFFFE
+
+_MEMBERS = 2
 
 _URI = re.compile(r"https?://[A-Za-z0-9._~:/\[\]@!$&'()*+,;=%-]{1,500}")
 
@@ -39,9 +41,11 @@ def parse(claims: JsonObject) -> Reference:
 
     Not checked: whether this list was announced, and whether it is that long.
     """
-    status = _object(claims.get("status"), {"status_list"})
-    entry = _object(status["status_list"], {"idx", "uri"})
-    index, uri = entry["idx"], entry["uri"]
+    status = claims.get("status")
+    entry = status.get("status_list") if isinstance(status, dict) and len(status) == 1 else None
+    if not isinstance(entry, dict) or len(entry) != _MEMBERS:
+        raise Malformed("status holds one status list and nothing else (Token Status List, 6.2)")
+    index, uri = entry.get("idx"), entry.get("uri")
     if type(index) is not int or not 0 <= index <= LARGEST_INDEX:
         raise Malformed("idx is a non-negative integer (Token Status List, 6.2)")
     if not isinstance(uri, str) or not _URI.fullmatch(uri):
@@ -52,9 +56,3 @@ def parse(claims: JsonObject) -> Reference:
 def claim(reference: Reference) -> JsonObject:
     """Write the value of the `status` claim."""
     return {"status_list": {"idx": reference.index, "uri": reference.uri}}
-
-
-def _object(value: JsonValue, names: set[str]) -> JsonObject:
-    if not isinstance(value, dict) or value.keys() != names:
-        raise Malformed("status holds one status list and nothing else (Token Status List, 6.2)")
-    return value

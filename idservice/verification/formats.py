@@ -5,61 +5,56 @@ is built, `dc+sd-jwt`. Whether what a presentation says is enough for anybody is
 `verify`.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
-from crypto.encoding.canonical_json import JsonObject
-from crypto.instant import UnixSeconds
+from crypto.encoding import base64url, canonical_json
+from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.errors import HolderBinding
 from crypto.jose import jws
 from crypto.sdjwt import sd_jwt, verify
-from crypto.sdjwt.sd_jwt import SdJwt, SdJwtWithKeyBinding
-from crypto.sdjwt.verify import VerifiedClaims
+from crypto.sdjwt.sd_jwt import SdJwtWithKeyBinding
 from idservice import catalogue
 
+Unverified = SdJwtWithKeyBinding
+"""A presentation taken apart; nothing in it is believed."""
 
-class Unverified(NamedTuple):
-    """A presentation taken apart; nothing in it is believed."""
-
-    format: str
-    header: JsonObject
-    """Of the issuer's token, where the path to its key stands."""
-    body: SdJwt | SdJwtWithKeyBinding
+verify_bound: Final = verify.verify
+"""Checks signatures, disclosures and the binding to the holder, as the format has them."""
 
 
-def parse(presentation: str) -> Unverified:
+def parse(presentation: str, known_headers: Mapping[str, JsonObject]) -> Unverified:
     """Take a presentation of any format apart.
+
+    Args:
+        presentation: as received.
+        known_headers: from `usual_header`, to be read no more.
 
     Raises:
         Malformed: no format that is known here.
+        HolderBinding: nobody shows it: the holder's answer is missing.
     """
-    body = sd_jwt.parse(presentation)
-    issued = body.sd_jwt if isinstance(body, SdJwtWithKeyBinding) else body
-    return Unverified(catalogue.FORMAT, issued.issuer.header, body)
+    parsed = sd_jwt.parse(presentation, known_headers=known_headers)
+    if isinstance(parsed, SdJwtWithKeyBinding):
+        return parsed
+    raise HolderBinding("SD-JWT (RFC 9901, section 7.3, step 2): no key binding")
 
 
-def check_type(unverified: Unverified) -> None:
+def format_of(_unverified: Unverified) -> str:
+    """Name the format."""
+    return catalogue.FORMAT
+
+
+def check_type(header: JsonObject) -> None:
     """Check algorithm and type, before any key is looked for.
 
     Raises:
         WrongAlgorithm: another algorithm or type, or a critical header.
     """
-    jws.check_header(unverified.header, algorithm="ES256", typ=verify.TYP)
+    jws.check_header(header, algorithm="ES256", typ=verify.TYP)
 
 
-def verify_bound(
-    unverified: Unverified,
-    *,
-    issuer_key: ec.EllipticCurvePublicKey,
-    audience: str,
-    nonce: str,
-    now: UnixSeconds,
-) -> VerifiedClaims:
-    """Check signatures, disclosures and the binding to the holder, as the format has them.
-
-    Raises:
-        CryptoError: as `crypto.sdjwt.verify.verify`.
-    """
-    return verify.verify(
-        unverified.body, issuer_key=issuer_key, audience=audience, nonce=nonce, now=now
-    )
+def usual_header(x5c: JsonValue) -> tuple[str, JsonObject]:
+    """Return the header that our issuers write for a chain: its exact text, and what it says."""
+    header: JsonObject = {"alg": "ES256", "typ": verify.TYP, "x5c": x5c}
+    return base64url.encode(canonical_json.serialize(header)), header

@@ -267,13 +267,16 @@ def test_a_kept_chain_is_looked_at_again_in_every_call() -> None:
 
 
 def test_nothing_of_a_holder_is_kept_between_calls() -> None:
-    verify._kept.clear()
+    verify._known_bundles.clear()
     for label in ("one", "two", "three"):
         holder = cities.holder_key(label)
         assert LIBRARY.refusal(show(CITY, "resident", "given_name", holder=holder)) is None
-    ((bundle, paths),) = verify._kept.values()
-    assert bundle is CITY.trust
-    assert set(paths) == {CITY.announced.x5c_text}
+    (known,) = verify._known_bundles.values()
+    assert known.trust is CITY.trust
+    assert set(known.paths) == {CITY.announced.x5c_text}
+    assert [*known.headers.values()] == [
+        {"alg": "ES256", "typ": "dc+sd-jwt", "x5c": [*CITY.announced.x5c_text]}
+    ]
 
 
 def test_no_more_than_a_few_bundles_are_kept() -> None:
@@ -282,16 +285,16 @@ def test_no_more_than_a_few_bundles_are_kept() -> None:
         other = dataclasses.replace(CITY.trust, version=version)
         at = dataclasses.replace(LIBRARY, city=dataclasses.replace(CITY, trust=other))
         assert at.refusal(shown) is None
-    assert len(verify._kept) <= verify._BUNDLES_KEPT
+    assert len(verify._known_bundles) <= verify._BUNDLES_KEPT
 
 
 def test_foreign_chains_fill_no_memory() -> None:
-    verify._kept.clear()
+    verify._known_bundles.clear()
     other = cities.make(now=UnixSeconds(cities.NOW + 1))
     foreign = show(CITY, "resident", header={"x5c": [*other.announced.x5c_text, "AAAA"]})
     assert LIBRARY.refusal(foreign) is not None
-    ((_, paths),) = verify._kept.values()
-    assert paths == {}
+    (known,) = verify._known_bundles.values()
+    assert known.paths == known.headers == {}
 
 
 def test_the_issuer_reads_all_claims_at_renewal_without_policy_or_status() -> None:
