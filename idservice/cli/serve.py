@@ -4,7 +4,9 @@ import importlib
 import os
 import resource
 import secrets
+import signal
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -35,6 +37,10 @@ Offset = Annotated[
 ]
 
 
+def _ended(_number: int, _frame: FrameType | None) -> None:
+    """Let the process end by itself, with 0."""
+
+
 def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
     """Serve until a signal; nothing but our own fault lines is ever logged, no core is dumped."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -56,6 +62,9 @@ def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> No
         timeout_graceful_shutdown=GRACE,
     )
     server = uvicorn.Server(config)
+    for graceful in (signal.SIGTERM, signal.SIGINT):
+        # the server stops on these and then raises them once more, to end us as if killed
+        signal.signal(graceful, _ended)
     server.run()
     if not server.started:
         raise typer.Exit(2)

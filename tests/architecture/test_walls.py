@@ -1,6 +1,7 @@
 """The shape of the house, as far as import-linter does not hold it."""
 
 import ast
+import re
 import tomllib
 from importlib import metadata
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_environment_variables_are_the_databases_and_the_wallets() -> None:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 text = node.value
-                if text.startswith("IDSERVICE_") and text.isupper():
+                if re.fullmatch(r"IDSERVICE_[A-Z_]+", text):
                     found.add(text)
     assert found == {
         "IDSERVICE_DATABASE",

@@ -1,0 +1,62 @@
+"""What somebody sees who runs the demonstration: it ends by itself, and nothing was kept."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+COMMAND = (sys.executable, "-c", "from idservice.cli.main import app; app()", "demo", "--once")
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
+    temporary = tmp_path_factory.mktemp("temporary")
+    done = subprocess.run(
+        COMMAND,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert done.stderr == ""
+    assert list(temporary.iterdir()) == []
+    return done.stdout
+
+
+def test_it_fits_80_columns_without_colour_when_piped(shown: str) -> None:
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "\x1b" not in shown
+
+
+def test_every_act_is_played(shown: str) -> None:
+    acts = re.findall(r"^(\d+)\. ", shown, re.MULTILINE)
+    assert [int(number) for number in acts] == list(range(1, 12))
+
+
+@pytest.mark.threat("T27")
+def test_offices_hold_nothing_of_anybody(shown: str) -> None:
+    flat = " ".join(shown.split())
+    assert "0 found" in flat
+    assert "All logs of all offices together: 0 octets" in flat
+
+
+def test_attacks_fail_in_front_of_the_audience(shown: str) -> None:
+    flat = " ".join(shown.split())
+    assert "It asks for birth_date, which the policy bar-age-18 does not list" in flat
+    assert "somebody else who has borrowed its name" in flat
+    assert "to the library again: 400 invalid_request" in flat
+    assert '"code": "not_valid", "result": "refused"' in flat
+    assert "the thief renews once more" in flat
+
+
+def test_every_line_of_who_knows_what_has_its_letter(shown: str) -> None:
+    table = shown[shown.index("Who knows what") :]
+    letters = re.findall(r"│ ([MCP]) │", table)
+    assert set(letters) == {"M", "C", "P"}
+    assert len(letters) == 10
