@@ -52,7 +52,7 @@ check: .venv/dev.stamp node  ## what CI runs: style, types, import contracts, te
 	$(BIN)/idservice audit threats --results .pytest_cache/results.xml
 
 check-long: .venv/dev.stamp node  ## the races, the million-row and the fuzzing runs (hours)
-	$(BIN)/python -m pytest -m long -q -W error
+	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m long -q -W error
 
 bench: .venv-bench/bench.stamp  ## the benchmarks; writes benchmarks/results/latest.json and benchmarks/README.md
 	@command -v npm >/dev/null && (cd benchmarks/node && npm ci --silent --no-audit --no-fund) || echo "No npm: the Node peer is left out."
