@@ -91,13 +91,13 @@ def bare(material: Material) -> Block:
 @contextmanager
 def signatures_stubbed(key: ec.EllipticCurvePublicKey) -> Iterator[None]:
     """Let both signature checks, and the loading of the holder's key for one, do nothing."""
-    checked, loaded = jws.verify_signature, jwk.parse_public
-    jws.verify_signature = lambda *_, **__: None  # type: ignore[assignment]
+    checked, loaded = jws.check_signature, jwk.parse_public
+    jws.check_signature = lambda *_, **__: None  # type: ignore[assignment]
     jwk.parse_public = lambda *_: key  # type: ignore[assignment]
     try:
         yield
     finally:
-        jws.verify_signature, jwk.parse_public = checked, loaded  # type: ignore[assignment]
+        jws.check_signature, jwk.parse_public = checked, loaded  # type: ignore[assignment]
 
 
 def stubbed(material: Material) -> Block:

@@ -8,6 +8,7 @@ import pybase64
 
 from crypto.errors import Malformed
 
+_read = pybase64.b64decode
 _PAD = ("", "", "==", "=")
 _ENDS = ("", "", "AQgw", "AEIMQUYcgkosw048")
 """What the last character may be, by length modulo four, so that its unused bits are zero."""
@@ -50,3 +51,30 @@ def decode(text: str | bytes) -> bytes:
         return pybase64.b64decode(text + _PAD[rest], b"-_", validate=True)
     except ValueError as error:
         raise Malformed("base64url (RFC 7515, section 2): a foreign character") from error
+
+
+FOREIGN = ("=", "+", "/")
+"""Characters of ordinary base64 that base64url does not have."""
+
+
+def decode_native(text: str) -> bytes:
+    """Read what `encode` writes, where no `FOREIGN` character is in `text`: for hot paths.
+
+    Spec: as `decode`.
+
+    Args:
+        text: ASCII; that no character is `FOREIGN` was checked for the whole message at once.
+
+    Returns:
+        As `decode`.
+
+    Raises:
+        Malformed: an impossible length, or unused bits that are not zero.
+        ValueError: another foreign character.
+
+    Not checked: `FOREIGN` characters.
+    """
+    rest = len(text) & 3
+    if rest and text[-1] not in _ENDS[rest]:
+        raise Malformed("base64url (RFC 4648, section 3.5): stray bits or a wrong length")
+    return _read(text + _PAD[rest], b"-_", True)  # noqa: FBT003 - positions cost less than names

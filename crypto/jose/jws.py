@@ -106,12 +106,33 @@ def verify_signature(jws: Jws, *, key: ec.EllipticCurvePublicKey) -> None:
 
     Not checked: the header (`check_header`), and whose key it is.
     """
+    check_signature(jws.signing_input, jws.signature, key=key)
+
+
+def check_signature(
+    signing_input: bytes, signature: bytes, *, key: ec.EllipticCurvePublicKey
+) -> None:
+    """Check an ES256 signature over `signing_input` under `key`; as `verify_signature`.
+
+    Spec: RFC 7518, section 3.4.
+
+    Args:
+        signing_input: header and payload as they travel, with the dot between them.
+        signature: 64 octets, r then s.
+        key: P-256.
+
+    Raises:
+        BadSignature: not 64 octets, or not a signature of these bytes by this key.
+        ValueError: a key on another curve: our own mistake.
+
+    Not checked: the header (`check_header`), and whose key it is.
+    """
     if key.curve.name != "secp256r1":
         raise ValueError("not a P-256 key")
-    if len(jws.signature) != SIGNATURE_SIZE:
+    if len(signature) != SIGNATURE_SIZE:
         raise BadSignature("JWS (RFC 7518, section 3.4): not 64 octets")
     try:
-        key.verify(_der(jws.signature), jws.signing_input, _VERIFYING)
+        key.verify(_der(signature), signing_input, _VERIFYING)
     except InvalidSignature as error:
         raise BadSignature("JWS (RFC 7515, section 5.2): the signature does not verify") from error
 

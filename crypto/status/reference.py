@@ -41,6 +41,18 @@ def parse(claims: JsonObject) -> Reference:
 
     Not checked: whether this list was announced, and whether it is that long.
     """
+    uri, index = locate(claims)
+    return Reference(uri=uri, index=index)
+
+
+def locate(claims: JsonObject) -> tuple[str, int]:
+    """Read the address and the index only; as `parse`, for the hottest path.
+
+    Spec: as `parse`.
+
+    Raises:
+        Malformed: as `parse`.
+    """
     status = claims.get("status")
     entry = status.get("status_list") if isinstance(status, dict) and len(status) == 1 else None
     if not isinstance(entry, dict) or len(entry) != _MEMBERS:
@@ -50,7 +62,7 @@ def parse(claims: JsonObject) -> Reference:
         raise Malformed("idx is a non-negative integer (Token Status List, 6.2)")
     if not isinstance(uri, str) or not _URI.fullmatch(uri):
         raise Malformed("uri is an address without query (Token Status List, 6.2)")
-    return Reference(uri=uri, index=index)
+    return uri, index
 
 
 def claim(reference: Reference) -> JsonObject:

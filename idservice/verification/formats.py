@@ -5,14 +5,13 @@ is built, `dc+sd-jwt`. Whether what a presentation says is enough for anybody is
 `verify`.
 """
 
-from collections.abc import Mapping
 from typing import Final
 
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import HolderBinding
 from crypto.jose import jws
-from crypto.sdjwt import sd_jwt, verify
+from crypto.sdjwt import sd_jwt, usual, verify
 from crypto.sdjwt.sd_jwt import SdJwtWithKeyBinding
 from idservice import catalogue
 
@@ -23,18 +22,26 @@ verify_bound: Final = verify.verify
 """Checks signatures, disclosures and the binding to the holder, as the format has them."""
 
 
-def parse(presentation: str, known_headers: Mapping[str, JsonObject]) -> Unverified:
+verify_usual: Final = usual.verify
+"""The same for a presentation of the usual shape, with a known header; nothing for others."""
+
+
+def header_text(presentation: str) -> str:
+    """Return the text of the issuer's header, for a table of known ones."""
+    return presentation.partition(".")[0]
+
+
+def parse(presentation: str) -> Unverified:
     """Take a presentation of any format apart.
 
     Args:
         presentation: as received.
-        known_headers: from `usual_header`, to be read no more.
 
     Raises:
         Malformed: no format that is known here.
         HolderBinding: nobody shows it: the holder's answer is missing.
     """
-    parsed = sd_jwt.parse(presentation, known_headers=known_headers)
+    parsed = sd_jwt.parse(presentation)
     if isinstance(parsed, SdJwtWithKeyBinding):
         return parsed
     raise HolderBinding("SD-JWT (RFC 9901, section 7.3, step 2): no key binding")
@@ -54,7 +61,8 @@ def check_type(header: JsonObject) -> None:
     jws.check_header(header, algorithm="ES256", typ=verify.TYP)
 
 
-def usual_header(x5c: JsonValue) -> tuple[str, JsonObject]:
-    """Return the header that our issuers write for a chain: its exact text, and what it says."""
-    header: JsonObject = {"alg": "ES256", "typ": verify.TYP, "x5c": x5c}
-    return base64url.encode(canonical_json.serialize(header)), header
+def usual_header(x5c: JsonValue) -> str:
+    """Return the text of the header that our issuers write for a chain."""
+    return base64url.encode(
+        canonical_json.serialize({"alg": "ES256", "typ": verify.TYP, "x5c": x5c})
+    )

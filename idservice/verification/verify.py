@@ -114,9 +114,9 @@ class _Known(NamedTuple):
 
     trust: TrustBundle
     """Held, so that no other bundle can take over its identity."""
-    headers: dict[str, JsonObject]
-    """Of issuers, by their exact text."""
-    paths: dict[tuple[JsonValue, ...], _Path]
+    by_header: dict[str, _Path]
+    """By the exact text of the header that goes with the chain."""
+    by_x5c: dict[tuple[JsonValue, ...], _Path]
     """By the exact `x5c`."""
 
 
@@ -168,8 +168,11 @@ def verify_presentation(
         )
     except CryptoError as error:
         raise PresentationRefused(_CODES[type(error)]) from error
-    facts = MappingProxyType(_facts(verified.claims, policy))
-    return Accepted(policy=policy.id, facts=facts, status_age_s=age)
+    return Accepted(
+        policy=policy.id,
+        facts=MappingProxyType(_facts(verified.claims, policy)),
+        status_age_s=age,
+    )
 
 
 def verify_credential(
@@ -203,21 +206,30 @@ def _verify(
     presentation: str, *, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
 ) -> Verified:
     known = _known_bundles.get(id(trust)) or _first_seen(trust)
-    unverified = formats.parse(presentation, known.headers)
-    path = _path(unverified.sd_jwt.issuer.header, known, now)
-    claims, holder = formats.verify_bound(
-        unverified, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
-    )
+    path = known.by_header.get(formats.header_text(presentation))
+    verified = None
+    if path is not None:
+        chain.check_time(path.leaf, now=now)
+        verified = formats.verify_usual(
+            presentation, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
+        )
+    if path is None or verified is None:
+        unverified = formats.parse(presentation)
+        path = _path(unverified.sd_jwt.issuer.header, known, now)
+        verified = formats.verify_bound(
+            unverified, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
+        )
+    claims, holder = verified
     if claims.get("iss") != trust.issuer:
         raise Untrusted("signed for another issuer")
     _check_times(claims, now)
-    entry = reference.parse(claims)
-    announced = path.announced.get(entry.uri)
+    uri, index = reference.locate(claims)
+    announced = path.announced.get(uri)
     if announced is None:
         raise status_lists.StatusUnavailable("no list was announced at this address")
     if claims.get("vct") != announced.vct:
         raise PresentationRefused(Refusal.POLICY)
-    return Verified(claims, holder, announced, entry.index)
+    return Verified(claims, holder, announced, index)
 
 
 def _first_seen(trust: TrustBundle) -> _Known:
@@ -232,16 +244,15 @@ def _path(header: JsonObject, known: _Known, now: UnixSeconds) -> _Path:
     member = header.get("x5c")
     exact = tuple(member) if type(member) is list else ()
     try:
-        path = known.paths.get(exact)
+        path = known.by_x5c.get(exact)
     except TypeError:  # an item that is no text, and so no key of a dict
         path = None
     if path is not None:
         chain.check_time(path.leaf, now=now)
         return path
     formats.check_type(header)
-    path = known.paths[exact] = _follow(member, known.trust, now)
-    text, usual = formats.usual_header(member)
-    known.headers[text] = usual
+    path = known.by_x5c[exact] = _follow(member, known.trust, now)
+    known.by_header[formats.usual_header(member)] = path
     return path
 
 
