@@ -188,7 +188,8 @@ def hot_routes(counter: Counter, *, issuer: str) -> tuple[HotRoute, ...]:
     told = _operation(
         "Issue one instance or twenty (OpenID4VCI 1.0, 8)",
         {200: _answer(_JSON, _object(credentials="array")), **_oauth(400, 401, 413, 415, 503)},
-        body=_body(_JSON, _object(credential_configuration_id="string", proofs="object")),
+        body=_body(_JSON, _object(credential_configuration_id="string", proofs="object"))
+        | {"security": [{"access_token": []}]},
     )
     responses = {str(code): answer for code, answer in told["responses"].items()}
     operation = {"summary": told["summary"], "responses": responses, **told["openapi_extra"]}
@@ -274,8 +275,8 @@ def _public(document: bytes) -> Response:
 Schema = dict[Any, Any]
 
 
-def _object(**members: str) -> Schema:
-    properties = {name: {"type": kind} for name, kind in members.items()}
+def _object(optional: dict[str, str] | None = None, /, **members: str) -> Schema:
+    properties = {name: {"type": kind} for name, kind in (members | (optional or {})).items()}
     return {"type": "object", "required": list(members), "properties": properties}
 
 
@@ -313,7 +314,7 @@ _TOKEN: Final = _operation(
     },
     body=_body(
         "application/x-www-form-urlencoded",
-        _object(**{"grant_type": "string", "pre-authorized_code": "string"}),
+        _object({"tx_code": "string"}, **{"grant_type": "string", "pre-authorized_code": "string"}),
     ),
 )
 _NONCE: Final = _operation(

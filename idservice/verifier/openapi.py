@@ -89,9 +89,12 @@ def _operation(
     *,
     body: Schema | None = None,
     parameters: list[Schema] | None = None,
+    bearer: str | None = None,
 ) -> dict[str, Any]:
     """Return the arguments of a FastAPI route."""
     extra: Schema = {}
+    if bearer is not None:
+        extra["security"] = [{bearer: []}]
     if body is not None:
         extra["requestBody"] = body
     if parameters is not None:
@@ -153,12 +156,6 @@ POLICIES: Final = _operation(
     "The policies under which this verifier asks",
     {200: _answer("The policies", _object({"policies": {"type": "array", "items": {}}}))},
 )
-_AUTHORIZATION: Final[Schema] = {
-    "name": "Authorization",
-    "in": "header",
-    "required": False,
-    "schema": _TEXT,
-}
 _IDENTIFIER: Final[Schema] = {
     "name": "identifier",
     "in": "path",
@@ -194,7 +191,7 @@ START: Final = _operation(
             closed=True,
         ),
     ),
-    parameters=[_AUTHORIZATION],
+    bearer="api_key",
 )
 COLLECT: Final = _operation(
     "requests",
@@ -204,8 +201,8 @@ COLLECT: Final = _operation(
         202: _answer("Nobody has answered yet", None),
         **_problems(401, 404, 503),
     },
+    bearer="answer_secret",
     parameters=[
-        _AUTHORIZATION,
         {
             "name": "Response-Code",
             "in": "header",

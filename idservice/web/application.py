@@ -156,6 +156,18 @@ def _document(app: FastAPI, hot: Sequence[HotRoute]) -> None:
             body = operation.get("responses", {}).get("422")
             if body and "HTTPValidationError" in str(body):
                 operation["responses"]["422"] = PROBLEM_RESPONSE
+    # An Authorization header among the parameters would be ignored (OpenAPI 3.1, 4.8.12).
+    bearers = {
+        name
+        for path in schema["paths"].values()
+        for operation in path.values()
+        for demanded in operation.get("security", ())
+        for name in demanded
+    }
+    if bearers:
+        schema.setdefault("components", {})["securitySchemes"] = {
+            name: {"type": "http", "scheme": "bearer"} for name in sorted(bearers)
+        }
     app.openapi_schema = schema
 
 
