@@ -22,6 +22,8 @@ class Server:
 
     folder: Path
     user: str
+    settings: tuple[str, ...] = ()
+    """Of the server, as `name=value`."""
 
     def database(self, name: str, *, user: str | None = None) -> str:
         """Make the database where it is missing and return its SQLAlchemy address."""
@@ -40,6 +42,7 @@ class Server:
     def start(self) -> None:
         """Start it and wait until it answers."""
         options = f"-k {self.folder} -c listen_addresses='' -c max_connections=60"
+        options += "".join(f" -c {setting}" for setting in self.settings)
         log, data = str(self.folder / "log"), str(self.folder / "data")
         _run(_account(), "pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", options)
 
@@ -60,7 +63,7 @@ def absent() -> str | None:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
+def running(*settings: str) -> Iterator[Server]:
     """Start a server, and stop and delete it."""
     account = _account()
     folder = Path(tempfile.mkdtemp(prefix="pg-"))
@@ -70,7 +73,7 @@ def running() -> Iterator[Server]:
         user = "tester"
         data = folder / "data"
         _run(account, "initdb", "-D", str(data), "-U", user, "-A", "trust", "-E", "UTF8", "-N")
-        server = Server(folder=folder, user=user)
+        server = Server(folder=folder, user=user, settings=settings)
         server.start()
         try:
             yield server

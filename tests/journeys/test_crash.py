@@ -1,6 +1,7 @@
 """The issuer and its database are killed in the middle of issuing, and go on where they were."""
 
 import shutil
+import signal
 import sqlite3
 import subprocess
 import time
@@ -150,6 +151,21 @@ def kill_while_issuing(issuer: Town, *, rounds: int) -> None:
     assert (count(issuer.issuer_folder, "offers"), count(issuer.issuer_folder, "tokens")) == (0, 0)
     assert not (issuer.issuer_folder / "pending.db-journal").exists()
     assert issuer.stage.log("issuer") == ""
+
+
+@pytest.mark.attack("STORE-009")
+@pytest.mark.threat("T34")
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="limits are read from /proc")
+def test_served_process_leaves_no_core_when_it_dies(issuer: Town) -> None:
+    process = issuer.stage._offices["issuer"].process
+    assert process is not None
+    limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
+    (core,) = [line.split() for line in limits if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]
+    process.send_signal(signal.SIGABRT)
+    process.wait(stage.PATIENCE)
+    assert not list(issuer.stage.folder.rglob("core*"))
+    issuer.start(names=["issuer"])
 
 
 @pytest.mark.attack("STORE-004")
