@@ -32,6 +32,7 @@ def test_each_office_has_its_own_database_credentials_and_network(office: str) -
         assert f"{other}-private" not in services[office]["networks"]
 
 
+@pytest.mark.attack("STORE-009")
 def test_no_service_logs_or_dumps_core() -> None:
     for service in COMPOSE["services"].values():
         assert service["logging"] == {"driver": "none"}

@@ -95,6 +95,7 @@ def test_the_names_crypto_and_idservice_are_ours() -> None:
     assert set(installed.get("idservice", ["idservice"])) == {"idservice"}
 
 
+@pytest.mark.attack("STORE-025")
 def test_lock_files_carry_hashes_and_no_address() -> None:
     for lock in ROOT.glob("requirements*.lock"):
         text = lock.read_text()
@@ -103,6 +104,7 @@ def test_lock_files_carry_hashes_and_no_address() -> None:
         assert "index-url" not in text
 
 
+@pytest.mark.attack("PRIV-023")
 def test_environment_variables_are_the_databases_and_the_wallets() -> None:
     """No switch may exist that turns tracing on."""
     found = set()

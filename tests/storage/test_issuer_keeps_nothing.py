@@ -177,6 +177,7 @@ def _check_lasting_rows(databases: Databases, *, instances: int) -> None:
 
 
 @pytest.mark.threat("T27")
+@pytest.mark.attack("PRIV-017")
 def test_nobody_of_two_hundred_is_found(setting: Setting) -> None:
     serve_everybody(setting, instances=1)
 

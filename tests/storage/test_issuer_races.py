@@ -142,6 +142,7 @@ def race_for_one_token(replicas: list[Office]) -> None:
     assert len(set(replicas[0].withdrawn()) & set(indices)) == len(indices) - 1
 
 
+@pytest.mark.attack("STORE-013")
 def test_token_raced_with_two_key_sets_issues_to_one(replicas: list[Office]) -> None:
     for _ in range(3):
         race_for_one_token(replicas)
@@ -183,6 +184,7 @@ def race_withdrawal(replicas: list[Office]) -> None:
 
 
 @pytest.mark.threat("T55")
+@pytest.mark.attack("STORE-013")
 def test_withdrawal_raced_against_issuing_and_renewing_leaves_nothing_valid(
     replicas: list[Office],
 ) -> None:

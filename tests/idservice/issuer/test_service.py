@@ -420,6 +420,7 @@ def test_period_whose_key_is_not_here_is_unavailable_and_consumes_nothing() -> N
     assert len(resident.issue(token)) == 20
 
 
+@pytest.mark.attack("PRIV-009")
 @pytest.mark.threat("T49")
 def test_counts_below_ten_are_never_shown(office: Office) -> None:
     for number in range(10):
