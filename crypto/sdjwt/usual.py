@@ -23,7 +23,6 @@ from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
 from crypto.sdjwt import disclosure, key_binding
 from crypto.sdjwt.sd_jwt import MAX_DISCLOSURES, MAX_SIZE
-from crypto.sdjwt.verify import VerifiedClaims
 
 _ANSWER_HEADER = base64url.encode(
     canonical_json.serialize({"alg": "ES256", "typ": key_binding.TYP})
@@ -43,14 +42,18 @@ class _Unusual(Exception):
     """It has another shape, or something is wrong with it; `verify` will tell."""
 
 
-def verify(
+Opened = tuple[JsonObject, ec.EllipticCurvePublicKey]
+"""The processed payload and the holder's key, everything checked."""
+
+
+def open_usual(
     text: str,
     *,
     issuer_key: ec.EllipticCurvePublicKey,
     audience: str,
     nonce: str,
     now: UnixSeconds,
-) -> VerifiedClaims | None:
+) -> Opened | None:
     """Check a presentation, which must be bound to its holder, if its shape is the usual one.
 
     Spec: RFC 9901, sections 7.1 and 7.3.
@@ -64,7 +67,7 @@ def verify(
         now: seconds, for the answer's `iat`.
 
     Returns:
-        What `crypto.sdjwt.verify.verify` returns; or None, which says nothing: ask `verify`.
+        What `verify.verify_usual` makes `VerifiedClaims` of; or None, which says nothing.
 
     Not checked: the issuer's header; what `verify` does not check.
     """
@@ -74,14 +77,14 @@ def verify(
     if "=" in text or "+" in text or "/" in text:
         return None
     try:
-        return _verify(text, issuer_key, audience, nonce, now)
+        return _open(text, issuer_key, audience, nonce, now)
     except (_Unusual, CryptoError, LookupError, TypeError, ValueError):
         return None
 
 
-def _verify(
+def _open(
     text: str, issuer_key: ec.EllipticCurvePublicKey, audience: str, nonce: str, now: UnixSeconds
-) -> VerifiedClaims:
+) -> Opened:
     issuer_jwt, *texts = text.split("~")
     answer = texts.pop()
     if not texts or len(texts) > MAX_DISCLOSURES:
@@ -108,7 +111,7 @@ def _verify(
     holder = _holder_key(payload["cnf"])
     jws.check_signature(signed.encode(), _decode(signature), key=issuer_key)
     jws.check_signature(answered.encode(), _decode(answer_signature), key=holder)
-    return VerifiedClaims(payload, holder)
+    return payload, holder
 
 
 def _holder_key(cnf: JsonValue) -> ec.EllipticCurvePublicKey:

@@ -11,7 +11,7 @@ from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import HolderBinding
 from crypto.jose import jws
-from crypto.sdjwt import sd_jwt, usual, verify
+from crypto.sdjwt import sd_jwt, verify
 from crypto.sdjwt.sd_jwt import SdJwtWithKeyBinding
 from idservice import catalogue
 
@@ -22,7 +22,7 @@ verify_bound: Final = verify.verify
 """Checks signatures, disclosures and the binding to the holder, as the format has them."""
 
 
-verify_usual: Final = usual.verify
+verify_usual: Final = verify.verify_usual
 """The same for a presentation of the usual shape, with a known header; nothing for others."""
 
 
