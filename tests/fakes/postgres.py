@@ -46,6 +46,13 @@ class Server:
         log, data = str(self.folder / "log"), str(self.folder / "data")
         _run(_account(), "pg_ctl", "start", "-w", "-D", data, "-l", log, "-o", options)
 
+    def dump(self, name: str) -> bytes:
+        """Write the database out as whoever takes a logical dump does."""
+        program = _program("pg_dump")
+        assert program is not None
+        address = ("-h", str(self.folder), "-U", self.user)
+        return subprocess.run([program, *address, name], check=True, capture_output=True).stdout
+
     def drop(self, name: str) -> None:
         """Drop the database, whoever is connected."""
         with psycopg.connect(
@@ -57,9 +64,17 @@ class Server:
 def absent() -> str | None:
     """Say why no server can be started here, or nothing."""
     for program in ("initdb", "pg_ctl"):
-        if shutil.which(program) is None:
-            return f"PostgreSQL is not installed here: no {program} on the path"
+        if _program(program) is None:
+            return f"PostgreSQL is not installed here: there is no {program}"
     return None
+
+
+def _program(name: str) -> str | None:
+    """Find a program on the path, or where Debian puts what only the server needs."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    return shutil.which(name) or next(
+        (found for folder in reversed(versions) if (found := shutil.which(name, path=folder))), None
+    )
 
 
 @contextlib.contextmanager
@@ -93,7 +108,7 @@ def _account() -> pwd.struct_passwd | None:
 
 
 def _run(account: pwd.struct_passwd | None, *arguments: str) -> None:
-    program = shutil.which(arguments[0])
+    program = _program(arguments[0])
     if program is None:
         raise RuntimeError(arguments[0])
     done = subprocess.run(

@@ -1,7 +1,7 @@
 """After 200 people were enrolled and served, the issuer's stores are searched for any of them.
 
 Every value, key, signature and secret is looked for as octets, base64url and hexadecimal, in
-every file of SQLite, free pages included, and in all rows of PostgreSQL.
+every file of SQLite, free pages included, and in all rows and a dump of PostgreSQL.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import make_url, select
 
 from crypto.encoding import base64url
 from crypto.encoding.canonical_json import JsonObject
@@ -18,7 +18,7 @@ from crypto.sdjwt import disclosure, sd_jwt
 from crypto.sealed import handle
 from idservice.issuer import claims
 from idservice.storage import engine, issuer, issuer_pending
-from tests.fakes import engines
+from tests.fakes import engines, postgres
 from tests.fakes import issuer_office as offices
 from tests.fakes.engines import Databases
 from tests.fakes.issuer_office import Office
@@ -107,11 +107,13 @@ def files(folder: Path) -> Callable[[], bytes]:
     return read
 
 
-def rows(databases: Databases) -> Callable[[], bytes]:
-    """Return all values of all rows."""
+def rows(databases: Databases, server: postgres.Server) -> Callable[[], bytes]:
+    """Return all values of all rows, and a logical dump of them."""
+    name = make_url(databases.lasting_url).database
+    assert name is not None
 
     def read() -> bytes:
-        hay = []
+        hay = [server.dump(name)]
         opened = engine.open_database(databases.lasting_url, short_lived=False)
         with engine.read(opened) as connection:
             for metadata in (issuer.metadata, issuer_pending.metadata):
@@ -136,8 +138,9 @@ def setting(request: pytest.FixtureRequest) -> Iterator[Setting]:
         with engines.quick_folder() as folder, engines.sqlite_databases(folder) as made:
             yield Setting(databases=made, hay=files(folder))
     else:
-        with engines.postgres_databases(request.getfixturevalue("postgres_server")) as made:
-            yield Setting(databases=made, hay=rows(made))
+        server: postgres.Server = request.getfixturevalue("postgres_server")
+        with engines.postgres_databases(server) as made:
+            yield Setting(databases=made, hay=rows(made, server))
 
 
 def serve_everybody(setting: Setting, *, instances: int) -> None:
