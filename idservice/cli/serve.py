@@ -5,6 +5,7 @@ import os
 import resource
 import secrets
 import signal
+import socket
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -48,7 +49,6 @@ def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> No
         office,
         host=host,
         port=port,
-        fd=descriptor,
         http="httptools",
         loop="uvloop" if os.name == "posix" else "asyncio",
         ws="none",
@@ -65,7 +65,10 @@ def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> No
     for graceful in (signal.SIGTERM, signal.SIGINT):
         # the server stops on these and then raises them once more, to end us as if killed
         signal.signal(graceful, _ended)
-    server.run()
+    # As a TCP socket: taken by its number, Uvicorn would believe it a Unix socket, leave Nagle's
+    # algorithm on, and each answer would wait 40 milliseconds for an acknowledgement.
+    sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
+    server.run(sockets=sockets)
     if not server.started:
         raise typer.Exit(2)
 
