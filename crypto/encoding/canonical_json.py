@@ -19,6 +19,8 @@ MAX_DEPTH = 16
 """Arrays and objects around a value, itself included."""
 
 _MAX_INTEGER = 2**53 - 1
+_LONG = 4096
+"""Octets."""
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
 _JS_PLAIN_BELOW = 21
 """ECMAScript writes numbers below ten to this power without an exponent."""
@@ -45,7 +47,8 @@ def parse(data: bytes) -> JsonValue:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Malformed("JSON (RFC 8259): does not parse") from error
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+    # Counting goes through every octet, and in a long text it finds enough of them anyway.
+    if len(data) > _LONG or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
         _check_depth(value)
     try:
         # Writing it again gives the same bytes only if no member stood there twice, because a
