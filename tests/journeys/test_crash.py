@@ -1,5 +1,6 @@
-"""The issuer and its database are killed in the middle of issuing, and go on where they were."""
+"""The issuer, its database or its disk fail in the middle of issuing: it goes on where it was."""
 
+import resource
 import shutil
 import signal
 import sqlite3
@@ -7,13 +8,14 @@ import subprocess
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import pytest
 
+from idservice import catalogue
 from idservice.demonstration import ledger, stage, town
 from idservice.demonstration.town import Town
 from tests.fakes import engines, pickups, postgres, towns
@@ -50,6 +52,12 @@ class Tally:
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     with towns.running(tmp_path_factory.mktemp("town"), verifiers=()) as found:
         yield found
+
+
+@pytest.fixture(scope="module")
+def tally() -> Tally:
+    """What was issued by the issuer of this module."""
+    return Tally()
 
 
 def issue_and_kill(issuer: Town, crowd: Sequence[PickUp], *, after: float, tally: Tally) -> None:
@@ -115,23 +123,22 @@ def check_nothing_is_lost(issuer: Town, tally: Tally) -> None:
     """Every instance that is used has its index, alone, unset, and its slip ends it."""
     folder = issuer.issuer_folder
     allocated, withdrawn = lists(folder)
-    batch = len(tally.valid) // len(tally.served)
     assert set(tally.valid) <= allocated
     assert not set(tally.valid) & withdrawn
-    assert len(allocated) <= len(tally.valid) + batch * tally.interrupted
+    assert len(allocated) <= catalogue.BATCH * (len(tally.served) + tally.interrupted)
     with closing(sqlite3.connect(folder / "lasting.db")) as database:
         issued = database.execute("SELECT sum(number) FROM counts WHERE act = 'issued'")
         assert issued.fetchone() == (len(tally.served),)
     assert count(folder, "marks") == len(tally.served)
-    for one in tally.served[:2]:
+    for one in tally.served[-2:]:
         mine = {index for index, owner in tally.valid.items() if owner is one}
         assert one.withdraw().is_success
         assert mine == lists(folder)[1] - withdrawn
         withdrawn |= mine
+        tally.valid = {index: owner for index, owner in tally.valid.items() if owner is not one}
 
 
-def kill_while_issuing(issuer: Town, *, rounds: int) -> None:
-    tally = Tally()
+def kill_while_issuing(issuer: Town, tally: Tally, *, rounds: int) -> None:
     with pickups.desk(issuer) as clerk:
         unharmed = clerk.enrol(CROWD * rounds)
         assert unharmed.ask_token().is_success
@@ -153,12 +160,49 @@ def kill_while_issuing(issuer: Town, *, rounds: int) -> None:
     assert issuer.stage.log("issuer") == ""
 
 
+def process_of(issuer: Town) -> subprocess.Popen[bytes]:
+    process = issuer.stage._offices["issuer"].process
+    assert process is not None
+    return process
+
+
+@contextmanager
+def full_disk(issuer: Town) -> Iterator[None]:
+    """Let the kernel refuse every octet that the process would write to a file."""
+    process = process_of(issuer).pid
+    _, most = resource.prlimit(process, resource.RLIMIT_FSIZE)
+    usual = resource.prlimit(process, resource.RLIMIT_FSIZE, (0, most))
+    try:
+        yield
+    finally:
+        resource.prlimit(process, resource.RLIMIT_FSIZE, usual)
+
+
+@pytest.mark.attack("STORE-015")
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits are set by Linux only")
+def test_full_disk_is_unavailable_and_loses_nothing(issuer: Town, tally: Tally) -> None:
+    with pickups.desk(issuer) as clerk:
+        one = clerk.enrol(999)
+        with full_disk(issuer):
+            assert one.ask_token().status_code == httpx.codes.SERVICE_UNAVAILABLE
+            assert httpx.get(f"{issuer.issuer}/healthz").is_success
+        assert one.ask_token().is_success
+        with full_disk(issuer):
+            refused = one.ask(one.body())
+        assert refused is not None
+        assert refused.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        answer = one.ask(one.body())
+        assert answer is not None
+        tally.keep(one, pickups.credentials(answer))
+        check_nothing_is_lost(issuer, tally)
+    assert issuer.stage.log("issuer") == ""
+
+
 @pytest.mark.attack("STORE-009")
 @pytest.mark.threat("T34")
 @pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="limits are read from /proc")
 def test_served_process_leaves_no_core_when_it_dies(issuer: Town) -> None:
-    process = issuer.stage._offices["issuer"].process
-    assert process is not None
+    process = process_of(issuer)
     limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
     (core,) = [line.split() for line in limits if line.startswith("Max core file size")]
     assert core[4:6] == ["0", "0"]
@@ -172,8 +216,9 @@ def test_served_process_leaves_no_core_when_it_dies(issuer: Town) -> None:
 @pytest.mark.attack("STORE-005")
 @pytest.mark.attack("STORE-010")
 @pytest.mark.threat("T29")
-def test_issuer_killed_again_and_again_loses_and_leaves_nothing(issuer: Town) -> None:
-    kill_while_issuing(issuer, rounds=4)
+def test_issuer_killed_again_and_again_loses_and_leaves_nothing(issuer: Town, tally: Tally) -> None:
+    """The last test with this issuer: it moves the issuer's clock."""
+    kill_while_issuing(issuer, tally, rounds=4)
 
 
 @pytest.mark.long
@@ -181,7 +226,7 @@ def test_issuer_killed_again_and_again_loses_and_leaves_nothing(issuer: Town) ->
 @pytest.mark.attack("STORE-010")
 def test_issuer_killed_two_hundred_times_loses_and_leaves_nothing(tmp_path: Path) -> None:
     with towns.running(tmp_path, verifiers=()) as found:
-        kill_while_issuing(found, rounds=200)
+        kill_while_issuing(found, Tally(), rounds=200)
 
 
 @pytest.fixture(scope="module")
