@@ -34,6 +34,10 @@ FIGURES = (
         bar=0.28,
     ),
     Figure(
+        id="sdjwt.fresh_holder_over_raw2",
+        title="RAW2 with the holder's key loaded anew each time, over RAW2",
+    ),
+    Figure(
         id="sdjwt.pypi_sd_jwt_over_ours",
         title="PyPI `sd-jwt` over ours, status and policy off",
         sign="≥",
