@@ -23,7 +23,7 @@ import pytest
 PAGE = Path(__file__).parents[2] / "docs" / "verifiers.md"
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PORTS = ("8080", "8081")
-PATIENCE = 120
+PATIENCE = 240
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
