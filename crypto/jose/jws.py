@@ -8,7 +8,6 @@ and `kid` are never looked at here.
 """
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -27,7 +26,6 @@ SIGNATURE_SIZE = 64
 _HALF = 32
 _HIGH_BIT = 0x80
 _VERIFYING = ec.ECDSA(SHA256())
-_NO_HEADERS: Mapping[str, JsonObject] = MappingProxyType({})
 _SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
@@ -40,15 +38,10 @@ class Jws(NamedTuple):
     signature: bytes
 
 
-def parse(token: str, *, known_headers: Mapping[str, JsonObject] = _NO_HEADERS) -> Jws:
+def parse(token: str) -> Jws:
     """Take a compact JWS apart.
 
     Spec: RFC 7515, sections 3.1 and 5.2, steps 1 to 7.
-
-    Args:
-        token: as received.
-        known_headers: headers that the caller has parsed before, by their base64url text, where
-            many tokens carry the same one; equal text is the same header.
 
     Returns:
         Header as parsed, payload as it was signed; the payload need not be JSON.
@@ -64,9 +57,8 @@ def parse(token: str, *, known_headers: Mapping[str, JsonObject] = _NO_HEADERS) 
     # A further dot would be a foreign character of the payload.
     if not dot:
         raise Malformed("JWS (RFC 7515, section 3.1): not three parts")
-    known = known_headers.get(header)
     return Jws(
-        canonical_json.parse_object(base64url.decode(header)) if known is None else {**known},
+        canonical_json.parse_object(base64url.decode(header)),
         base64url.decode(payload),
         signing_input.encode("ascii"),
         base64url.decode(signature),

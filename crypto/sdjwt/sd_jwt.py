@@ -4,12 +4,9 @@ Carries out RFC 9901, section 4, and of section 7.1 step 1, within named limits.
 JSON serialisations (section 8) and all checking: see `crypto.sdjwt.verify`.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from crypto.encoding import base64url, canonical_json
-from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
 from crypto.jose import jws
 from crypto.jose.jws import Jws
@@ -17,13 +14,6 @@ from crypto.jose.jws import Jws
 MAX_SIZE = 64 * 1024
 """Characters of an SD-JWT, key binding included."""
 MAX_DISCLOSURES = 512
-
-_NO_HEADERS: Mapping[str, JsonObject] = MappingProxyType({})
-_USUAL_ANSWER: JsonObject = {"alg": "ES256", "typ": "kb+jwt"}
-_USUAL_ANSWERS = MappingProxyType(
-    {base64url.encode(canonical_json.serialize(_USUAL_ANSWER)): _USUAL_ANSWER}
-)
-"""What almost every key binding's header is; anything else is parsed."""
 
 
 class SdJwt(NamedTuple):
@@ -49,16 +39,13 @@ class SdJwtWithKeyBinding(NamedTuple):
     key_binding: Jws
 
 
-def parse(
-    text: str, *, known_headers: Mapping[str, JsonObject] = _NO_HEADERS
-) -> SdJwt | SdJwtWithKeyBinding:
+def parse(text: str) -> SdJwt | SdJwtWithKeyBinding:
     """Take the compact form apart.
 
     Spec: RFC 9901, section 4; section 7.1, step 1.
 
     Args:
         text: as received.
-        known_headers: of issuers, as in `jws.parse`.
 
     Returns:
         Which of the two it is shows in the type. What a caller demands must not depend on it
@@ -82,11 +69,10 @@ def parse(
         raise Malformed("SD-JWT: too many disclosures")
     if "" in parts:
         raise Malformed("SD-JWT (RFC 9901, section 4): an empty disclosure")
-    sd_jwt = SdJwt(issuer_jwt, jws.parse(issuer_jwt, known_headers=known_headers), tuple(parts))
+    sd_jwt = SdJwt(issuer_jwt, jws.parse(issuer_jwt), tuple(parts))
     if not last:
         return sd_jwt
-    answer = jws.parse(last, known_headers=_USUAL_ANSWERS)
-    return SdJwtWithKeyBinding(sd_jwt, text[: -len(last)], answer)
+    return SdJwtWithKeyBinding(sd_jwt, text[: -len(last)], jws.parse(last))
 
 
 def write(issuer_jwt: str, disclosures: Sequence[str]) -> str:

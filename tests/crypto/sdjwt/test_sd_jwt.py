@@ -69,23 +69,3 @@ def test_limits_are_512_disclosures_and_64_kib() -> None:
     assert sd_jwt.parse(f"{JWT}~{'A' * room}~")
     with pytest.raises(Malformed):
         sd_jwt.parse(f"{JWT}~{'A' * (room + 1)}~")
-
-
-def test_headers_parsed_before_are_not_parsed_again_and_not_shared() -> None:
-    known = {JWT.partition(".")[0]: {**sd_jwts.HEADER, "seen": True}}
-    parsed = sd_jwt.parse(SHOWN, known_headers=known)
-    assert isinstance(parsed, sd_jwt.SdJwtWithKeyBinding)
-    assert parsed.sd_jwt.issuer.header == {**sd_jwts.HEADER, "seen": True}
-    parsed.sd_jwt.issuer.header.clear()
-    parsed.key_binding.header.clear()
-    again = sd_jwt.parse(SHOWN, known_headers=known)
-    assert isinstance(again, sd_jwt.SdJwtWithKeyBinding)
-    assert again.sd_jwt.issuer.header
-    assert again.key_binding.header == {"alg": "ES256", "typ": "kb+jwt"}
-
-
-def test_a_header_known_for_another_token_is_not_taken() -> None:
-    other = sd_jwts.issued({}, header={**sd_jwts.HEADER, "kid": "1"})
-    parsed = sd_jwt.parse(other, known_headers={JWT.partition(".")[0]: {}})
-    assert isinstance(parsed, sd_jwt.SdJwt)
-    assert parsed.issuer.header == {**sd_jwts.HEADER, "kid": "1"}
