@@ -1,12 +1,15 @@
 """A running town for tests: the demonstration's processes, founded once for a module."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+from idservice import clock
+from idservice.apps import issuer, settings, verifier
 from idservice.demonstration import cast, stage, town
 from idservice.demonstration.town import Counter, Town
 
@@ -51,3 +54,18 @@ def fetch_answer(counter: Counter, started: Json) -> httpx.Response:
         f"{counter.base_url}/v1/requests/answer",
         headers={"Authorization": f"Bearer {started['answer_secret']}"},
     )
+
+
+def reap_later(found: Town, *, offset: int) -> None:
+    """Do what the timer of each office does at another time of day, as one more replica."""
+    chance, late = os.urandom, clock.SystemClock(offset=offset)
+    told = settings.issuer(found.issuer_folder, environ={})
+    office = issuer.assemble(told, clock=late, random_bytes=chance)
+    office.schedule.reap()
+    office.close()
+    for counter in found.counters.values():
+        desk = verifier.assemble(
+            settings.verifier(counter.folder, environ={}), clock=late, random_bytes=chance
+        )
+        desk.service.reap()
+        desk.close()
