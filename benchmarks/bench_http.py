@@ -28,8 +28,8 @@ from benchmarks.bench_sdjwt import everything
 from benchmarks.material import Material
 
 CONNECTIONS = 16
-SECONDS = 2
-TURNS = 9
+SECONDS = 1
+TURNS = 21
 BATCH = 100
 FIGURES = ("http.single_over_inprocess", "http.batch100_over_inprocess")
 HERE = Path(__file__).parent
