@@ -85,8 +85,8 @@ def open_usual(
 def _open(
     text: str, issuer_key: ec.EllipticCurvePublicKey, audience: str, nonce: str, now: UnixSeconds
 ) -> Opened:
-    issuer_jwt, *texts = text.split("~")
-    answer = texts.pop()
+    issuer_jwt, _, rest = text.partition("~")
+    *texts, answer = rest.split("~")
     if not texts or len(texts) > MAX_DISCLOSURES:
         raise _Unusual
     signed, _, signature = issuer_jwt.rpartition(".")

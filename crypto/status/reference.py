@@ -42,27 +42,32 @@ def parse(claims: JsonObject) -> Reference:
     Not checked: whether this list was announced, and whether it is that long.
     """
     uri, index = locate(claims)
+    if not _URI.fullmatch(uri):
+        raise Malformed("uri is an address without query (Token Status List, 6.2)")
     return Reference(uri=uri, index=index)
 
 
 def locate(claims: JsonObject) -> tuple[str, int]:
-    """Read the address and the index only; as `parse`, for the hottest path.
+    """Read the address and the index only, for who knows which addresses there are.
 
     Spec: as `parse`.
 
     Raises:
-        Malformed: as `parse`.
+        Malformed: as `parse`, the form of the address aside.
+
+    Not checked: whether this list was announced, and whether it is that long.
     """
     status = claims.get("status")
-    entry = status.get("status_list") if isinstance(status, dict) and len(status) == 1 else None
-    if not isinstance(entry, dict) or len(entry) != _MEMBERS:
-        raise Malformed("status holds one status list and nothing else (Token Status List, 6.2)")
-    index, uri = entry.get("idx"), entry.get("uri")
-    if type(index) is not int or not 0 <= index <= LARGEST_INDEX:
-        raise Malformed("idx is a non-negative integer (Token Status List, 6.2)")
-    if not isinstance(uri, str) or not _URI.fullmatch(uri):
-        raise Malformed("uri is an address without query (Token Status List, 6.2)")
-    return uri, index
+    if type(status) is dict and len(status) == 1:
+        entry = status.get("status_list")
+        if type(entry) is dict and len(entry) == _MEMBERS:
+            index, uri = entry.get("idx"), entry.get("uri")
+            if type(index) is not int or not 0 <= index <= LARGEST_INDEX:
+                raise Malformed("idx is a non-negative integer (Token Status List, 6.2)")
+            if type(uri) is not str:
+                raise Malformed("uri is an address without query (Token Status List, 6.2)")
+            return uri, index
+    raise Malformed("status holds one status list and nothing else (Token Status List, 6.2)")
 
 
 def claim(reference: Reference) -> JsonObject:

@@ -226,6 +226,7 @@ def _verify(
     uri, index = reference.locate(claims)
     announced = path.announced.get(uri)
     if announced is None:
+        reference.parse(claims)  # which names an address that could be none
         raise status_lists.StatusUnavailable("no list was announced at this address")
     if claims.get("vct") != announced.vct:
         raise PresentationRefused(Refusal.POLICY)
