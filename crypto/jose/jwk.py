@@ -8,13 +8,8 @@ read by `crypto.x509`, and nothing is ever fetched.
 import hashlib
 from typing import Literal
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_der_public_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from crypto.encoding import base64url
 from crypto.encoding.canonical_json import JsonObject, JsonValue
@@ -23,8 +18,8 @@ from crypto.errors import Malformed
 
 Use = Literal["sig", "enc"]
 
-_SPKI_PREFIX = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-"""Everything before the coordinates in the DER of an uncompressed P-256 public key."""
+_P_256 = ec.SECP256R1()
+_UNCOMPRESSED = b"\x04"
 _SIZE = 32
 _TEXT_SIZE = 43
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -60,11 +55,9 @@ def parse_public(jwk: JsonObject, *, use: Use = "sig") -> ec.EllipticCurvePublic
         raise Malformed("JWK (RFC 7518, section 6.2.1): not a P-256 key")
     point = _coordinate(jwk.get("x")) + _coordinate(jwk.get("y"))
     try:
-        key = load_der_public_key(_SPKI_PREFIX + point)
-    except (ValueError, UnsupportedAlgorithm) as error:
+        return ec.EllipticCurvePublicKey.from_encoded_point(_P_256, _UNCOMPRESSED + point)
+    except ValueError as error:
         raise Malformed("JWK (RFC 7518, section 6.2.1): not a point of P-256") from error
-    assert isinstance(key, ec.EllipticCurvePublicKey)  # noqa: S101 - the prefix says so
-    return key
 
 
 def parse_private(jwk: JsonObject) -> ec.EllipticCurvePrivateKey:
@@ -82,7 +75,7 @@ def parse_private(jwk: JsonObject) -> ec.EllipticCurvePrivateKey:
     if not 0 < scalar < _ORDER:
         raise Malformed("JWK (RFC 7518, section 6.2.2.1): out of range")
     public = parse_public({name: jwk[name] for name in _MINIMAL & jwk.keys()})
-    private = ec.derive_private_key(scalar, ec.SECP256R1())
+    private = ec.derive_private_key(scalar, _P_256)
     if private.public_key() != public:
         raise Malformed("JWK (RFC 7518, section 6.2.2): two halves that do not belong together")
     return private
@@ -148,7 +141,7 @@ def generate(*, random_bytes: RandomBytes) -> ec.EllipticCurvePrivateKey:
     Secret: the result.
     """
     excess = int.from_bytes(random_bytes(_EXTRA_SIZE), "big")
-    return ec.derive_private_key(excess % (_ORDER - 1) + 1, ec.SECP256R1())
+    return ec.derive_private_key(excess % (_ORDER - 1) + 1, _P_256)
 
 
 def _check_members(jwk: JsonObject, use: Use) -> None:
