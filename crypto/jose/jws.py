@@ -7,12 +7,13 @@ and every other algorithm. Where the key comes from is the caller's matter: `jwk
 and `kid` are never looked at here.
 """
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from crypto.encoding import base64url, canonical_json
@@ -25,7 +26,7 @@ Signer = Callable[[bytes], bytes]
 SIGNATURE_SIZE = 64
 _HALF = 32
 _HIGH_BIT = 0x80
-_VERIFYING = ec.ECDSA(SHA256())
+_VERIFYING = ec.ECDSA(Prehashed(SHA256()))
 _SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
@@ -124,7 +125,8 @@ def check_signature(
     if len(signature) != SIGNATURE_SIZE:
         raise BadSignature("JWS (RFC 7518, section 3.4): not 64 octets")
     try:
-        key.verify(_der(signature), signing_input, _VERIFYING)
+        # Hashed here, because `hashlib` has its SHA-256 ready and `cryptography` looks for it.
+        key.verify(_der(signature), hashlib.sha256(signing_input).digest(), _VERIFYING)
     except InvalidSignature as error:
         raise BadSignature("JWS (RFC 7515, section 5.2): the signature does not verify") from error
 
