@@ -26,7 +26,7 @@ from crypto.sdjwt.sd_jwt import MAX_DISCLOSURES, MAX_SIZE
 
 _ANSWER_HEADER = base64url.encode(
     canonical_json.serialize({"alg": "ES256", "typ": key_binding.TYP})
-)
+).encode()
 _ANSWERS = 4
 """Claims of an answer: `aud`, `iat`, `nonce`, `sd_hash`."""
 _PLAIN = frozenset({str, bool, type(None)})
@@ -71,27 +71,27 @@ def open_usual(
 
     Not checked: the issuer's header; what `verify` does not check.
     """
-    if not (nonce and audience and len(text) <= MAX_SIZE and text.isascii()):
-        return None
-    # Nothing in a presentation may hold one of these, so that each part need not be searched.
-    if "=" in text or "+" in text or "/" in text:
+    if not (nonce and audience and len(text) <= MAX_SIZE):
         return None
     try:
-        return _open(text, issuer_key, audience, nonce, now)
+        return _open(text.encode("ascii"), issuer_key, audience, nonce, now)
     except (_Unusual, CryptoError, LookupError, TypeError, ValueError):
         return None
 
 
 def _open(
-    text: str, issuer_key: ec.EllipticCurvePublicKey, audience: str, nonce: str, now: UnixSeconds
+    text: bytes, issuer_key: ec.EllipticCurvePublicKey, audience: str, nonce: str, now: UnixSeconds
 ) -> Opened:
-    issuer_jwt, _, rest = text.partition("~")
-    *texts, answer = rest.split("~")
+    # Nothing in a presentation may hold one of these, so that each part need not be searched.
+    if b"=" in text or b"+" in text or b"/" in text:
+        raise _Unusual
+    issuer_jwt, _, rest = text.partition(b"~")
+    *texts, answer = rest.split(b"~")
     if not texts or len(texts) > MAX_DISCLOSURES:
         raise _Unusual
-    signed, _, signature = issuer_jwt.rpartition(".")
-    answered, _, answer_signature = answer.rpartition(".")
-    header, _, answer_payload = answered.partition(".")
+    signed, _, signature = issuer_jwt.rpartition(b".")
+    answered, _, answer_signature = answer.rpartition(b".")
+    header, _, answer_payload = answered.partition(b".")
     if header != _ANSWER_HEADER:
         raise _Unusual
     _check_answer(
@@ -99,9 +99,9 @@ def _open(
         audience=audience,
         nonce=nonce,
         now=now,
-        sd_hash=_encode_hash(_sha256(text[: -len(answer)].encode()).digest()),
+        sd_hash=_encode_hash(_sha256(text[: -len(answer)]).digest()),
     )
-    payload = _object(_decode(signed.partition(".")[2]))
+    payload = _object(_decode(signed.partition(b".")[2]))
     if payload.pop("_sd_alg") != disclosure.HASH_NAME:
         raise _Unusual
     shown = _disclosures(texts)
@@ -109,8 +109,8 @@ def _open(
     if shown:
         raise _Unusual
     holder = _holder_key(payload["cnf"])
-    jws.check_signature(signed.encode(), _decode(signature), key=issuer_key)
-    jws.check_signature(answered.encode(), _decode(answer_signature), key=holder)
+    jws.check_signature(signed, _decode(signature), key=issuer_key)
+    jws.check_signature(answered, _decode(answer_signature), key=holder)
     return payload, holder
 
 
@@ -137,7 +137,7 @@ def _check_answer(
         raise _Unusual
 
 
-def _disclosures(texts: list[str]) -> dict[str, tuple[str, JsonValue]]:
+def _disclosures(texts: list[bytes]) -> dict[str, tuple[str, JsonValue]]:
     """Read disclosures of plain values, by their digests (sections 4.2.1 and 4.2.3)."""
     found = {}
     for text in texts:
@@ -150,7 +150,7 @@ def _disclosures(texts: list[str]) -> dict[str, tuple[str, JsonValue]]:
             raise _Unusual
         if name in _FORBIDDEN or "\0" in name:
             raise _Unusual
-        found[_encode_hash(_sha256(text.encode()).digest())] = name, value
+        found[_encode_hash(_sha256(text).digest())] = name, value
     if len(found) != len(texts):
         raise _Unusual
     return found
@@ -158,24 +158,22 @@ def _disclosures(texts: list[str]) -> dict[str, tuple[str, JsonValue]]:
 
 def _place(payload: JsonObject, shown: dict[str, tuple[str, JsonValue]]) -> None:
     """Let each digest give way to what it stands for (section 7.1, steps 3 and 4)."""
-    seen: set[str] = set()
-    count = 0
+    seen: list[str] = []
     nodes = [payload]
-    # It grows while it is walked along; so few nodes are not nested too deep either.
+    # It grows while it is walked along.
     for node in nodes:
-        if "..." in node or "_sd_alg" in node or len(nodes) > canonical_json.MAX_DEPTH:
+        if "..." in node or "_sd_alg" in node:
             raise _Unusual
         if "_sd" in node:
-            digests = _uncover(node, shown)
-            seen.update(digests)
-            count += len(digests)
+            seen += _uncover(node, shown)
         for value in node.values():
             kind = type(value)
             if kind is dict:
                 nodes.append(value)  # type: ignore[arg-type]  # `kind` narrows it no further
             elif kind is list:
                 raise _Unusual
-    if count != len(seen):
+    # So few nodes are not nested too deep either.
+    if len({*seen}) != len(seen) or len(nodes) > canonical_json.MAX_DEPTH:
         raise _Unusual
 
 
