@@ -24,12 +24,14 @@ _WORDS: Final[dict[str, JsonValue]] = {
     "offer_square": "QR code of the offer",
     "no_phone": "You can do without: the printed card is as good.",
     "slip_title": "Your slip",
-    "slip_keep": "Keep this page at home, apart from your phone. The city has no copy of it.",
+    "slip_keep": "Keep this page apart from your phone, where nobody else reads it. The city has "
+    "no copy.",
     "slip_use": "Phone lost or stolen? These letters end the card and every copy of it. Read "
     "them out at any desk, send them by post, or type them into a wallet. They are enough: "
     "nobody needs to know who you are.",
     "slip_lost": "Slip lost? While you have the phone, let the wallet forget the card and come "
-    "for a new one. Without slip and phone the card ends by itself, after five weeks at most.",
+    "for a new one. Without slip and phone the card ends by itself after five weeks, unless a "
+    "thief renews it.",
     "slip_square": "QR code of the same letters",
 }
 

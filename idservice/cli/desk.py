@@ -35,11 +35,12 @@ _BLACK_ON_WHITE: Final = "\x1b[30;107m"
 _PLAIN: Final = "\x1b[0m"
 _SLIP: Final = """\
 Whoever has these letters can end the card. Give them to the resident on paper,
-to be kept at home and apart from the phone. If the phone is lost or stolen,
-they are read out at any desk, sent by post or typed into `idservice wallet
-withdraw`; from the next list on, signed every night, every copy of the card is
-refused. The city has no copy of the slip. Without slip and phone the card runs
-out by itself, five weeks later at most."""
+to be kept apart from the phone, where nobody else reads it. If the phone is
+lost or stolen, they are read out at any desk, sent by post or typed into
+`idservice wallet withdraw`; from the next list on, signed every night, every
+copy of the card is refused. The city has no copy of the slip. Without slip and
+phone the card runs out by itself, five weeks later at most, if nobody who has
+the phone and its passphrase renews it."""
 
 _NAMES: Final = (
     ("given_name", "Given names"),

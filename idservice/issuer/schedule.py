@@ -23,7 +23,7 @@ from idservice.period import Period
 HOUR: Final = 2 * 3600
 """Seconds after midnight UTC at which lists are signed."""
 LIFETIME: Final = 7 * period.DAY
-TTL: Final = period.DAY // 2
+TTL: Final = period.DAY
 LEAST_SHOWN: Final = 10
 
 

@@ -1,9 +1,9 @@
 """What a log line may hold: an allow-list.
 
-An office logs that it started or stopped, and that a request failed by our own fault. There is
-no line for a request that was answered, so a log cannot tell when anybody was checked. No
-address, header, path, body, identifier or exception text is ever written: exception texts of
-libraries repeat their input.
+An office logs that a request failed by its own fault, and nothing else. There is no line for a
+request that was answered, so a log cannot tell when anybody was checked. No address, header, path,
+body, identifier or exception text is ever written: exception texts of libraries repeat their
+input.
 """
 
 import sys
