@@ -146,7 +146,15 @@ ILL_MADE: dict[str, str] = {
     "not JSON": sd_jwts.bound("{"),
     "a list for a payload": sd_jwts.bound("[]"),
     "too deep": sd_jwts.bound(
-        json.dumps({**PAYLOAD, "x": json.loads('{"a":' * 40 + "1" + "}" * 40)})
+        json.dumps(
+            {
+                "cnf": sd_jwts.CNF,
+                "_sd_alg": "sha-256",
+                "x": json.loads('{"a":' * 17 + "1" + "}" * 17),
+            },
+            separators=(",", ":"),
+        ),
+        [],
     ),
 }
 
