@@ -1,4 +1,4 @@
-"""A presentation of the usual shape, verified in one go: the answer is yes, or nothing.
+"""A presentation of the usual shape, verified in one go: yes, a wrong signature, or nothing.
 
 A shortcut in front of `crypto.sdjwt.verify`, for a verifier that sees the same shape all day:
 headers known by their text, members of objects disclosed and not elements of arrays, values that
@@ -6,6 +6,7 @@ are text, true, false or null, an answer with nothing but its four claims. All c
 sections 7.1 (steps 2 to 5) and 7.3, are made for that shape, in another order: what is cheap
 comes first. Whatever else a presentation is, wrong ones above all, is left to `verify`, whose
 word counts and which names the error; tests hold that nothing passes here that `verify` refuses.
+Signatures come last and a wrong one is final, so that nobody can make us check them twice.
 
 It is written out with few calls because each call costs a hundredth of a whole verification.
 """
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
-from crypto.errors import CryptoError
+from crypto.errors import BadSignature, CryptoError, HolderBinding
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
 from crypto.sdjwt import disclosure, key_binding
@@ -69,12 +70,18 @@ def open_usual(
     Returns:
         What `verify.verify_usual` makes `VerifiedClaims` of; or None, which says nothing.
 
+    Raises:
+        BadSignature: everything fits but the issuer's signature.
+        HolderBinding: everything fits but the holder's signature.
+
     Not checked: the issuer's header; what `verify` does not check.
     """
     if not (nonce and audience and len(text) <= MAX_SIZE):
         return None
     try:
         return _open(text.encode("ascii"), issuer_key, audience, nonce, now)
+    except (BadSignature, HolderBinding):
+        raise
     except (_Unusual, CryptoError, LookupError, TypeError, ValueError):
         return None
 
@@ -110,7 +117,10 @@ def _open(
         raise _Unusual
     holder = _holder_key(payload["cnf"])
     jws.check_signature(signed, _decode(signature), key=issuer_key)
-    jws.check_signature(answered, _decode(answer_signature), key=holder)
+    try:
+        jws.check_signature(answered, _decode(answer_signature), key=holder)
+    except BadSignature as error:
+        raise HolderBinding("KB-JWT (RFC 9901, 7.3, step 5.3): not by the holder") from error
     return payload, holder
 
 

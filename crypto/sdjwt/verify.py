@@ -115,6 +115,10 @@ def verify_usual(
     Returns:
         What `verify` returns; or None, which says nothing: ask `verify`.
 
+    Raises:
+        BadSignature: not signed by `issuer_key`.
+        HolderBinding: not signed by the holder.
+
     Not checked: the issuer's header; what `verify` does not check.
     """
     found = usual.open_usual(text, issuer_key=issuer_key, audience=audience, nonce=nonce, now=now)

@@ -1,4 +1,4 @@
-"""The shortcut says what `verify` says, or nothing."""
+"""The shortcut says what `verify` says, or nothing; only a wrong signature is final."""
 
 import json
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.errors import CryptoError
+from crypto.errors import BadSignature, CryptoError, HolderBinding
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
-from crypto.sdjwt import verify
+from crypto.sdjwt import sd_jwt, verify
 from crypto.sdjwt.issue import Frame
 from crypto.sdjwt.verify import VerifiedClaims
 from tests.fakes import sd_jwts
@@ -21,6 +21,7 @@ PAYLOAD = {
 
 
 def quick(text: str, **changes: Any) -> VerifiedClaims | None:
+    """Return what passes; a wrong signature, which is final, does not."""
     expected: dict[str, Any] = {
         "issuer_key": sd_jwts.ISSUER_KEY,
         "audience": sd_jwts.AUDIENCE,
@@ -28,7 +29,12 @@ def quick(text: str, **changes: Any) -> VerifiedClaims | None:
         "now": sd_jwts.NOW,
         **changes,
     }
-    return verify.verify_usual(text, **expected)
+    try:
+        return verify.verify_usual(text, **expected)
+    except (BadSignature, HolderBinding) as error:
+        with pytest.raises(type(error)):  # a wrong signature is final: `verify` says the same
+            verify.verify(sd_jwt.parse(text), **expected)
+        return None
 
 
 def usual_card(*shown: str, **claims: Any) -> str:
@@ -217,3 +223,24 @@ def test_a_holder_of_the_key_is_named() -> None:
         signer=jws.es256_signer(sd_jwts.STRANGER),
     )
     assert quick(forged + stolen) is None
+
+
+def test_a_wrong_signature_is_checked_once_and_named() -> None:
+    text = usual_card("resident")
+    wrong = jws.es256_signer(sd_jwts.STRANGER)
+    with pytest.raises(HolderBinding):
+        verify.verify_usual(
+            sd_jwts.bind(text[: text.rindex("~") + 1], signer=wrong),
+            issuer_key=sd_jwts.ISSUER_KEY,
+            audience=sd_jwts.AUDIENCE,
+            nonce=sd_jwts.NONCE,
+            now=sd_jwts.NOW,
+        )
+    with pytest.raises(BadSignature):
+        verify.verify_usual(
+            text,
+            issuer_key=sd_jwts.STRANGER.public_key(),
+            audience=sd_jwts.AUDIENCE,
+            nonce=sd_jwts.NONCE,
+            now=sd_jwts.NOW,
+        )
