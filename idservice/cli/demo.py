@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from idservice import period
 from idservice.demonstration import acts, attacks, household, reckoning, stage, town
 from idservice.demonstration.acts import Story
 from idservice.demonstration.narrator import Narrator
@@ -55,13 +56,21 @@ def demo(
 
 
 def _stay(story: Story) -> None:
-    """Keep the offices up until Ctrl-C."""
-    tell = story.narrator
+    """Keep the offices up until Ctrl-C, all at the time of day at which the story ended."""
+    tell, found = story.narrator, story.town
     tell.act("The city stays open")
-    rows = [("issuer", story.town.issuer)]
-    rows += [(name, counter.base_url) for name, counter in story.town.counters.items()]
+    found.move_clock(story.clock_offset, "bar", "bank")
+    rows = [("issuer", found.issuer)]
+    rows += [(name, counter.base_url) for name, counter in found.counters.items()]
     tell.rows("Try them", ("office", "address"), rows)
-    tell.say(f"City folder: {story.town.city}. Ctrl-C ends everything and removes it.")
+    days = story.clock_offset // period.DAY
+    tell.say(f"Their clocks are {days} days ahead; in another terminal, enrol yourself:")
+    tell.command(
+        f"idservice enrol --folder {found.issuer_folder} --clock-offset {story.clock_offset}"
+    )
+    tell.say("and look at what is published about everybody, the same for everybody:")
+    tell.command(f"curl {found.issuer}/v1/bundle")
+    tell.say("Ctrl-C ends everything and removes the city.")
     signal.pause()
 
 

@@ -36,6 +36,8 @@ class Story:
     records: dict[str, cast.Json]
     slips: dict[str, str] = field(default_factory=dict, repr=False)
     holders: dict[str, Holder] = field(default_factory=dict)
+    clock_offset: int = 0
+    """Seconds by which issuer and library are ahead at the end."""
 
     def canaries(self) -> list[str]:
         """Return every text about a resident that must stand in no office's file."""

@@ -140,7 +140,7 @@ def steal(story: Story) -> None:
     tell.say("Rosa gives the slip at any desk; nobody asks who she is:")
     thief.service.withdraw(story.slips["Rosa"])
     tell.sent("POST /v1/withdraw", "the slip's secret, and nothing else")
-    offset = begin + 3 * _HOUR - now
+    story.clock_offset = offset = begin + 3 * _HOUR - now
     town.move_clock(offset, "issuer", "library")
     tell.say("The next period begins; its first status list is out. The renewed card:")
     _show(story, story.household.open("later", stolen=thief, owner=rosa.name, offset=offset))

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -116,11 +116,12 @@ class Stage:
         except httpx.HTTPError:
             return False
 
-    def stop(self, name: str) -> None:
-        """Ask an office to stop, and wait until it has."""
-        process = self._offices[name].process
-        if process is not None and process.poll() is None:
+    def stop(self, *names: str) -> None:
+        """Ask offices to stop, and wait until they have."""
+        running = [process for name in names if (process := self._offices[name].process)]
+        for process in running:
             process.terminate()
+        for process in running:
             process.wait(PATIENCE)
 
     def kill(self, name: str) -> None:
@@ -145,14 +146,9 @@ class Stage:
 
     def close(self) -> None:
         """Stop every office and give the ports back."""
-        names: Sequence[str] = tuple(self._offices)
-        for name in names:
-            process = self._offices[name].process
-            if process is not None and process.poll() is None:
-                process.terminate()
-        for name in names:
-            self.stop(name)
-            self._offices[name].socket.close()
+        self.stop(*self._offices)
+        for office in self._offices.values():
+            office.socket.close()
 
 
 @contextmanager

@@ -71,8 +71,7 @@ class Town:
 
     def move_clock(self, offset: int, *names: str) -> None:
         """Stop offices and start them again at another time of day."""
-        for name in names:
-            self.stage.stop(name)
+        self.stage.stop(*names)
         self.start(clock_offset=offset, names=names)
 
 
