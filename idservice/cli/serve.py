@@ -24,6 +24,8 @@ app = typer.Typer(
 
 CONCURRENCY = 256
 """Connections served at once; the next one is answered 503."""
+BACKLOG = 256
+"""Connections that may wait to be served."""
 GRACE = 10
 """Seconds that a stopping process gives to what it has begun."""
 
@@ -45,10 +47,9 @@ def _ended(_number: int, _frame: FrameType | None) -> None:
 def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
     """Serve until a signal; nothing but our own fault lines is ever logged, no core is dumped."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    listening = _listening(host, port, descriptor)
     config = uvicorn.Config(
         office,
-        host=host,
-        port=port,
         http="httptools",
         loop="uvloop" if os.name == "posix" else "asyncio",
         ws="none",
@@ -65,12 +66,32 @@ def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> No
     for graceful in (signal.SIGTERM, signal.SIGINT):
         # the server stops on these and then raises them once more, to end us as if killed
         signal.signal(graceful, _ended)
-    # As a TCP socket: taken by its number, Uvicorn would believe it a Unix socket, leave Nagle's
-    # algorithm on, and each answer would wait 40 milliseconds for an acknowledgement.
-    sockets = None if descriptor is None else [socket.socket(fileno=descriptor)]
-    server.run(sockets=sockets)
+    server.run(sockets=[listening])
     if not server.started:
         raise typer.Exit(2)
+
+
+def _listening(host: str, port: int, descriptor: int | None) -> socket.socket:
+    """Bind the port, or take the inherited socket.
+
+    As a TCP socket: taken by its number, Uvicorn would believe it a Unix socket, leave Nagle's
+    algorithm on, and each answer would wait 40 milliseconds for an acknowledgement.
+
+    Raises:
+        UnusableSettings: the address is taken or not ours, or the descriptor is no TCP socket.
+    """
+    try:
+        if descriptor is not None:
+            inherited = socket.socket(fileno=descriptor)
+            if inherited.family in {socket.AF_INET, socket.AF_INET6}:
+                return inherited
+            raise settings.UnusableSettings("--fd is not a TCP socket")
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise settings.UnusableSettings(f"cannot listen: {error.strerror}") from error
+    typer.echo(f"Listening on {host}, port {bound.getsockname()[1]}.")
+    return bound
 
 
 def _refuse(error: Exception) -> typer.Exit:
@@ -101,10 +122,9 @@ def serve_issuer(
     """Issue, renew and withdraw credentials; publish lists, types and the trust bundle."""
     try:
         told = settings.issuer(folder, environ=os.environ, clock_offset=clock_offset)
-        office = _create("issuer", told)
+        _run(_create("issuer", told), host=host, port=port, descriptor=descriptor)
     except settings.UnusableSettings as error:
         raise _refuse(error) from error
-    _run(office, host=host, port=port, descriptor=descriptor)
 
 
 @app.command("verifier", epilog="Example: idservice serve verifier --folder library --port 8081")
@@ -119,10 +139,9 @@ def serve_verifier(
     """Check credentials for one verifier, on its own machine; keep nothing."""
     try:
         told = settings.verifier(folder, environ=os.environ, clock_offset=clock_offset)
-        office = _create("verifier", told)
+        _run(_create("verifier", told), host=host, port=port, descriptor=descriptor)
     except settings.UnusableSettings as error:
         raise _refuse(error) from error
-    _run(office, host=host, port=port, descriptor=descriptor)
 
 
 def register(root: typer.Typer) -> None:

@@ -1,0 +1,92 @@
+"""`idservice serve` and `idservice migrate`: what they refuse, and in which words."""
+
+import json
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from idservice.apps import settings
+from idservice.cli import migrate, serve
+from idservice.demonstration import stage, town
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    with stage.opened(tmp_path) as opened:
+        return town.found(opened, verifiers=("library",)).city
+
+
+def run(app: object, *arguments: object) -> Result:
+    return CliRunner().invoke(app, [str(each) for each in arguments])
+
+
+@pytest.mark.parametrize(("office", "folder"), [("issuer", "issuer"), ("verifier", "../library")])
+def test_migrating_twice_changes_nothing(city: Path, office: str, folder: str) -> None:
+    for _ in range(2):
+        done = run(migrate.app, office, "--folder", city / folder)
+        assert done.exit_code == 0
+        assert "up to date" in done.output
+
+
+@pytest.mark.parametrize("office", ["issuer", "verifier"])
+@pytest.mark.parametrize("app", [migrate.app, serve.app], ids=["migrate", "serve"])
+def test_a_folder_that_init_did_not_make_is_misuse(
+    app: object, office: str, tmp_path: Path
+) -> None:
+    done = run(app, office, "--folder", tmp_path / "nothing")
+    assert done.exit_code == 2
+    assert "cannot be read in this folder" in done.output
+
+
+def test_a_database_that_is_not_ours_is_misuse(city: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.DATABASE, "mysql://nowhere/x")
+    done = run(migrate.app, "issuer", "--folder", city / "issuer")
+    assert done.exit_code == 2
+    assert "nowhere" not in done.output
+
+
+def test_a_moved_clock_is_for_demonstrations(city: Path) -> None:
+    told = json.loads((city / "city.json").read_text())
+    (city / "city.json").write_text(json.dumps({**told, "demonstration": False}))
+    done = run(serve.app, "issuer", "--folder", city / "issuer", "--clock-offset", 60)
+    assert done.exit_code == 2
+    assert "--clock-offset is for demonstration folders" in done.output
+
+
+@pytest.mark.threat("T66")
+def test_plain_http_outside_loopback_refuses_to_start(city: Path) -> None:
+    told = json.loads((city / "city.json").read_text())
+    (city / "city.json").write_text(json.dumps({**told, "issuer": "http://id.example.org"}))
+    done = run(serve.app, "issuer", "--folder", city / "issuer")
+    assert done.exit_code == 2
+    assert "https://" in done.output
+
+
+def test_a_port_that_is_taken_is_said(city: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run(serve.app, "issuer", "--folder", city / "issuer", "--port", port)
+    assert done.exit_code == 2
+    assert "Not started: cannot listen" in done.output
+
+
+def test_a_descriptor_that_is_no_tcp_socket_is_said(city: Path) -> None:
+    reading, writing = os.pipe()
+    done = run(serve.app, "issuer", "--folder", city / "issuer", "--fd", reading)
+    assert done.exit_code == 2
+    assert "Not started" in done.output
+    os.close(reading)
+    os.close(writing)
+
+
+def test_an_inherited_socket_is_taken_as_tcp() -> None:
+    """Otherwise each answer would wait for Nagle's algorithm."""
+    with socket.create_server(("127.0.0.1", 0)) as bound:
+        taken = serve._listening("", 0, os.dup(bound.fileno()))
+        assert taken.family == socket.AF_INET
+        assert taken.getsockname() == bound.getsockname()
+        taken.close()
