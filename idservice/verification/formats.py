@@ -13,7 +13,6 @@ from crypto.errors import HolderBinding
 from crypto.jose import jws
 from crypto.sdjwt import sd_jwt, verify
 from crypto.sdjwt.sd_jwt import SdJwtWithKeyBinding
-from idservice import catalogue
 
 Unverified = SdJwtWithKeyBinding
 """A presentation taken apart; nothing in it is believed."""
@@ -45,11 +44,6 @@ def parse(presentation: str) -> Unverified:
     if isinstance(parsed, SdJwtWithKeyBinding):
         return parsed
     raise HolderBinding("SD-JWT (RFC 9901, section 7.3, step 2): no key binding")
-
-
-def format_of(_unverified: Unverified) -> str:
-    """Name the format."""
-    return catalogue.FORMAT
 
 
 def check_type(header: JsonObject) -> None:

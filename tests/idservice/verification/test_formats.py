@@ -10,9 +10,8 @@ from tests.fakes import showing
 CITY = cities.make()
 
 
-def test_a_shown_sd_jwt_is_taken_apart_and_named() -> None:
+def test_a_shown_sd_jwt_is_taken_apart() -> None:
     shown = formats.parse(showing.show(CITY, "resident"))
-    assert formats.format_of(shown) == "dc+sd-jwt"
     formats.check_type(shown.sd_jwt.issuer.header)
 
 
