@@ -11,9 +11,14 @@ from types import MappingProxyType
 from typing import Final
 
 CONFIGURATION: Final = "resident_sd_jwt"
-"""The one credential configuration that is issued (OpenID4VCI `credential_configuration_id`)."""
+"""The configuration that every wallet can hold (OpenID4VCI `credential_configuration_id`)."""
+BBS_CONFIGURATION: Final = "resident_bbs"
+"""The experimental configuration whose showings nobody can link."""
+CONFIGURATIONS: Final = (CONFIGURATION, BBS_CONFIGURATION)
 
 FORMAT: Final = "dc+sd-jwt"
+BBS_FORMAT: Final = "jwp+bbs"
+FORMATS: Final = (FORMAT, BBS_FORMAT)
 BATCH: Final = 20
 """Instances in one issuing: one kept unshown for renewal, the others shown once each."""
 
@@ -38,6 +43,13 @@ PUBLIC_CLAIMS: Final = (
 
 CLAIMS: Final = (*PUBLIC_CLAIMS, *ISSUER_ONLY)
 """What every credential holds, each separately disclosable; `null` where a person has none."""
+
+BBS_SCHEMA: Final = 1
+"""Version of the slot order; another order is another version."""
+BBS_SLOTS: Final = CLAIMS
+"""Which claim stands in which slot of a BBS credential; the bundle says it to everybody."""
+BBS_HASHED: Final = frozenset({BBS_SLOTS.index("portrait")})
+"""Slots that are signed by their digest, the octets beside it."""
 
 PORTRAIT_LIMIT: Final = 24 * 1024
 """Octets of the JPEG."""

@@ -16,6 +16,7 @@ EPOCH = UnixSeconds(1767571200)
 DAY = 86_400
 LENGTH = 28 * DAY
 GRACE = 7 * DAY
+BBS_GRACE = DAY
 RENEWAL_WINDOW = 3 * DAY
 
 
@@ -32,6 +33,11 @@ def not_before(period: Period) -> UnixSeconds:
 def expires(period: Period) -> UnixSeconds:
     """Return the `exp` of the period's credentials: its end plus seven days."""
     return UnixSeconds(EPOCH + (period + 1) * LENGTH + GRACE)
+
+
+def expires_bbs(period: Period) -> UnixSeconds:
+    """Return the `exp` of the period's BBS credentials: its end plus 24 hours."""
+    return UnixSeconds(EPOCH + (period + 1) * LENGTH + BBS_GRACE)
 
 
 def in_renewal_window(now: UnixSeconds) -> bool:
