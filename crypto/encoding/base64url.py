@@ -1,7 +1,7 @@
 """base64url with one spelling per value: no padding, no foreign character, no stray last bits.
 
 Carries out RFC 4648, section 5, as narrowed by RFC 7515, section 2. Leaves out ordinary
-base64, which `x5c` members use (RFC 7515, section 4.1.6): `crypto.x509` reads those itself.
+base64: `base64` reads what logs write, `crypto.x509` the `x5c` members (RFC 7515, 4.1.6).
 """
 
 import pybase64
