@@ -5,6 +5,7 @@ name is its origin (there SHOULD), by Ed25519, and extension lines (NOT RECOMMEN
 monitor can audit them) are refused. Leaves out witnesses (`cosignature`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ from crypto.encoding import base64
 from crypto.errors import Malformed, Refused
 from crypto.log import note, tree
 from crypto.log.ed25519 import Signer
-from crypto.log.note import Note, VerifierKey
+from crypto.log.note import Note, Signature, VerifierKey
 from crypto.log.tree import TreeHead
 
 _LINES: Final = 3
@@ -46,6 +47,25 @@ class SignedCheckpoint:
 
     checkpoint: Checkpoint
     note: Note
+
+    def with_signatures(self, more: Iterable[Signature]) -> "SignedCheckpoint":
+        """Return it with more signature lines, of which nothing is known either.
+
+        Raises:
+            Malformed: too many.
+        """
+        return SignedCheckpoint(checkpoint=self.checkpoint, note=self.note.with_signatures(more))
+
+    def alone(self, *, log: VerifierKey) -> "SignedCheckpoint":
+        """Return it with the log's own signatures only."""
+        lines = tuple(
+            each
+            for each in self.note.signatures
+            if each.name == log.name and each.key_id == log.key_id
+        )
+        return SignedCheckpoint(
+            checkpoint=self.checkpoint, note=Note(text=self.note.text, signatures=lines)
+        )
 
 
 def parse(text: str) -> Checkpoint:

@@ -7,11 +7,22 @@ from types import MappingProxyType
 from typing import Final
 
 DATABASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {"issuer": ("lasting", "pending"), "verifier": ("pending",)}
+    {
+        "issuer": ("lasting", "pending"),
+        "verifier": ("pending",),
+        "transparency": ("lasting",),
+        "witness": ("lasting",),
+    }
 )
 """The databases of each office, by the stem of their SQLite file."""
 
-_MARKS: Final = (("city.json", "city"), ("verifier.json", "verifier"), ("wallet.sealed", "wallet"))
+_MARKS: Final = (
+    ("city.json", "city"),
+    ("verifier.json", "verifier"),
+    ("wallet.sealed", "wallet"),
+    ("log.json", "transparency"),
+    ("witness.json", "witness"),
+)
 _ISSUER: Final = "issuer"
 
 

@@ -36,4 +36,4 @@ def cosigned(by: SignedCheckpoint, *witnesses: tuple[str, int]) -> SignedCheckpo
         cosignature.sign(by, witness=witness_key(name), signer=signer(name), now=UnixSeconds(time))
         for name, time in witnesses
     ]
-    return SignedCheckpoint(checkpoint=by.checkpoint, note=by.note.with_signatures(lines))
+    return by.with_signatures(lines)

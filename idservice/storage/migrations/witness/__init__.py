@@ -1,0 +1,1 @@
+"""A witness's table through time."""
