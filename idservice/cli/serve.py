@@ -45,7 +45,7 @@ def _ended(_number: int, _frame: FrameType | None) -> None:
     """Let the process end by itself, with 0."""
 
 
-def _run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
+def run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
     """Serve until a signal; nothing but our own fault lines is ever logged, no core is dumped."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     listening = _listening(host, port, descriptor)
@@ -126,7 +126,7 @@ def serve_issuer(
     """Issue, renew and withdraw credentials; publish lists, types and the trust bundle."""
     try:
         told = settings.issuer(folder, environ=os.environ, clock_offset=clock_offset)
-        _run(_create("issuer", told), host=host, port=port, descriptor=descriptor)
+        run(_create("issuer", told), host=host, port=port, descriptor=descriptor)
     except settings.UnusableSettings as error:
         raise _refuse(error) from error
 
@@ -143,7 +143,24 @@ def serve_verifier(
     """Check credentials for one verifier, on its own machine; keep nothing."""
     try:
         told = settings.verifier(folder, environ=os.environ, clock_offset=clock_offset)
-        _run(_create("verifier", told), host=host, port=port, descriptor=descriptor)
+        run(_create("verifier", told), host=host, port=port, descriptor=descriptor)
+    except settings.UnusableSettings as error:
+        raise _refuse(error) from error
+
+
+@app.command("log", epilog="Example: idservice serve log --folder log --port 8082")
+def serve_log(
+    *,
+    folder: Annotated[Path, typer.Option(help="The log's folder, made by `idservice log create`.")],
+    host: Host = "127.0.0.1",
+    port: Port = 8082,
+    descriptor: Descriptor = None,
+) -> None:
+    """Publish the register's log and have it cosigned; nothing is appended over HTTP."""
+    module = importlib.import_module("idservice.apps.transparency.log")
+    try:
+        office = module.from_folder(folder, environ=os.environ, clock=clock.SystemClock())
+        run(office, host=host, port=port, descriptor=descriptor)
     except settings.UnusableSettings as error:
         raise _refuse(error) from error
 

@@ -11,6 +11,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from idservice.transparency.ports import Absent
+
 CHECKPOINT: Final = "checkpoint"
 
 _READABLE: Final = 0o644
@@ -94,6 +96,24 @@ def read(folder: Path, name: str) -> bytes | None:
         return (folder / name).read_bytes()
     except FileNotFoundError:
         return None
+
+
+class FolderLog:
+    """A published log in a folder; an instance is a `ports.Resources`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, name: str, limit: int) -> bytes:
+        """Return what stands under a name."""
+        try:
+            with (self._folder / name).open("rb") as file:
+                content = file.read(limit + 1)
+        except OSError as error:
+            raise Absent from error
+        if len(content) > limit:
+            raise Absent
+        return content
 
 
 def _sync(folder: Path) -> None:
