@@ -26,6 +26,13 @@ Signer = Callable[[bytes], bytes]
 SIGNATURE_SIZE = 64
 _HALF = 32
 _HIGH_BIT = 0x80
+_DER = {
+    (0, 0): (b"\x30\x44\x02\x20", b"\x02\x20"),
+    (0, 1): (b"\x30\x45\x02\x20", b"\x02\x21\0"),
+    (1, 0): (b"\x30\x45\x02\x21\0", b"\x02\x20"),
+    (1, 1): (b"\x30\x46\x02\x21\0", b"\x02\x21\0"),
+}
+"""What stands before r and before s, by the highest bits of both, if none has leading zeros."""
 _VERIFYING = ec.ECDSA(Prehashed(SHA256()))
 _SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)
 
@@ -122,11 +129,29 @@ def check_signature(
     """
     if key.curve.name != "secp256r1":
         raise ValueError("not a P-256 key")
+    # Hashed here, because `hashlib` has its SHA-256 ready and `cryptography` looks for it.
+    check_digest(hashlib.sha256(signing_input).digest(), signature, key)
+
+
+def check_digest(digest: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> None:
+    """Check an ES256 signature over what hashes to `digest`; for hot paths.
+
+    Spec: RFC 7518, section 3.4.
+
+    Args:
+        digest: SHA-256 of header and payload as they travel, with the dot between them.
+        signature: 64 octets, r then s.
+        key: P-256.
+
+    Raises:
+        BadSignature: not 64 octets, or not a signature of this digest by this key.
+
+    Not checked: that `key` is one of P-256; the header, and whose key it is.
+    """
     if len(signature) != SIGNATURE_SIZE:
         raise BadSignature("JWS (RFC 7518, section 3.4): not 64 octets")
     try:
-        # Hashed here, because `hashlib` has its SHA-256 ready and `cryptography` looks for it.
-        key.verify(_der(signature), hashlib.sha256(signing_input).digest(), _VERIFYING)
+        key.verify(_der(signature), digest, _VERIFYING)
     except InvalidSignature as error:
         raise BadSignature("JWS (RFC 7515, section 5.2): the signature does not verify") from error
 
@@ -207,13 +232,11 @@ def es256_signer(private_key: ec.EllipticCurvePrivateKey) -> Signer:
 def _der(signature: bytes) -> bytes:
     """Write r and s as an ASN.1 SEQUENCE; by hand, because it stands on the hottest path."""
     r, s = signature[:_HALF], signature[_HALF:]
-    # Most halves need no change; the others lose leading zeros, or get one as their sign.
-    if not 0 < r[0] < _HIGH_BIT:
-        r = _integer(r)
-    if not 0 < s[0] < _HIGH_BIT:
-        s = _integer(s)
-    size_r, size_s = len(r), len(s)
-    return b"\x30%c\x02%c%b\x02%c%b" % (size_r + size_s + 4, size_r, r, size_s, s)
+    if r[0] and s[0]:
+        before_r, before_s = _DER[r[0] >> 7, s[0] >> 7]
+        return before_r + r + before_s + s
+    r, s = _integer(r), _integer(s)
+    return b"\x30%c\x02%c%b\x02%c%b" % (len(r) + len(s) + 4, len(r), r, len(s), s)
 
 
 def _integer(half: bytes) -> bytes:

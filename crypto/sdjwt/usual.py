@@ -1,85 +1,101 @@
 """A presentation of the usual shape, verified in one go: yes, a wrong signature, or nothing.
 
-A shortcut in front of `crypto.sdjwt.verify`, for a verifier that sees the same shape all day:
-headers known by their text, members of objects disclosed and not elements of arrays, values that
-are text, true, false or null, an answer with nothing but its four claims. All checks of RFC 9901,
-sections 7.1 (steps 2 to 5) and 7.3, are made for that shape, in another order: what is cheap
-comes first. Whatever else a presentation is, wrong ones above all, is left to `verify`, whose
-word counts and which names the error; tests hold that nothing passes here that `verify` refuses.
-Signatures come last and a wrong one is final, so that nobody can make us check them twice.
+A shortcut in front of `crypto.sdjwt.verify`, for a verifier that knows what all credentials of a
+kind have in common (`shape`): all values shown are text, true, false or null, and the answer has
+nothing but its four claims. All checks of RFC 9901, sections 7.1 (steps 2 to 5) and 7.3, are made
+for that shape, in another order: what is cheap comes first. Whatever else a presentation is,
+wrong ones above all, is left to `verify`, whose word counts and which names the error; tests hold
+that nothing passes here that `verify` refuses. Signatures come last and a wrong one is final, so
+that nobody can make us check them twice.
 
-It is written out with few calls because each call costs a hundredth of a whole verification.
+It is written out with few calls, and with few different ones: each costs a hundredth of a whole
+verification, because the curve has taken its code out of the processor's caches meanwhile.
 """
 
 import hashlib
-from typing import Any
+from typing import Final
 
 import orjson
+import pybase64
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.encoding import base64url, canonical_json
-from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import BadSignature, CryptoError, HolderBinding
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
-from crypto.sdjwt import disclosure, key_binding
+from crypto.sdjwt import key_binding
 from crypto.sdjwt.sd_jwt import MAX_DISCLOSURES, MAX_SIZE
+from crypto.sdjwt.shape import HASH_SIZE, Shape
 
-_ANSWER_HEADER = base64url.encode(
-    canonical_json.serialize({"alg": "ES256", "typ": key_binding.TYP})
+_ANSWER_HEADER: Final = (
+    base64url.encode(canonical_json.serialize({"alg": "ES256", "typ": key_binding.TYP})) + "."
 ).encode()
-_ANSWERS = 4
-"""Claims of an answer: `aud`, `iat`, `nonce`, `sd_hash`."""
-_PLAIN = frozenset({str, bool, type(None)})
-_TEXT = {str}
-_FORBIDDEN = disclosure.RESERVED | disclosure.ALWAYS_VISIBLE
+_ANSWER_HEADER_SIZE: Final = len(_ANSWER_HEADER)
+_DOT: Final = ord(".")
+_ZERO: Final = ord("0")
+_SIGNATURE: Final = 86
+"""Octets of a signature in base64url."""
+_DOT_AND_SIGNATURE: Final = _SIGNATURE + 1
+_MOST_DIGITS: Final = 9
+"""Of an index, so that it is surely in range; a longer one is for `verify` to judge."""
+_NONE: Final[frozenset[str]] = frozenset()
+_PLAIN: Final = frozenset({str, bool, type(None)})
+_URL: Final = b"-_"
+_ARRAY_OF_TEXT: Final = (b"WyI", b"WyJ")
+"""base64url of `["` and a character of ASCII."""
+_BLANKS: Final = (b"", b"=", b"og", b"g")
+"""What is put after base64url of JSON, by its length modulo four: it becomes white space, in which
+the bits of the last character that stand for nothing show, if they are not zero, as no JSON."""
 
-_decode, _encode_hash = base64url.decode_native, base64url.encode_hash
+_decode, _read = base64url.decode_native, pybase64.b64decode
+_write = pybase64.b64encode_as_string
 _sha256, _loads, _dumps = hashlib.sha256, orjson.loads, orjson.dumps
-_STRICT = orjson.OPT_STRICT_INTEGER
 
 
 class _Unusual(Exception):
     """It has another shape, or something is wrong with it; `verify` will tell."""
 
 
-Opened = tuple[JsonObject, ec.EllipticCurvePublicKey]
-"""The processed payload and the holder's key, everything checked."""
+Opened = tuple[JsonObject, int, ec.EllipticCurvePublicKey]
+"""The disclosed claims in their places and no others, the status index, the holder's key."""
 
 
 def open_usual(
     text: str,
     *,
+    shape: Shape,
     issuer_key: ec.EllipticCurvePublicKey,
     audience: str,
     nonce: str,
     now: UnixSeconds,
 ) -> Opened | None:
-    """Check a presentation, which must be bound to its holder, if its shape is the usual one.
+    """Check a presentation, which must be bound to its holder, if it has this shape.
 
     Spec: RFC 9901, sections 7.1 and 7.3.
 
     Args:
-        text: as received; its issuer's header must be known to say ES256, `dc+sd-jwt` and
-            nothing critical.
-        issuer_key: P-256, the one that this header leads to.
+        text: as received.
+        shape: what all credentials of a kind have in common, from `shape.of`.
+        issuer_key: P-256, the one that the header in `shape` leads to.
         audience: our own full identifier, an exact string.
         nonce: the one we asked with, an exact string.
         now: seconds, for the answer's `iat`.
 
     Returns:
-        What `verify.verify_usual` makes `VerifiedClaims` of; or None, which says nothing.
+        What was shown, everything checked: `verify` returns this and what is in `shape`. Or
+        None, which says nothing: ask `verify`.
 
     Raises:
         BadSignature: everything fits but the issuer's signature.
         HolderBinding: everything fits but the holder's signature.
 
-    Not checked: the issuer's header; what `verify` does not check.
+    Not checked: what `verify` does not check.
     """
     if not (nonce and audience and len(text) <= MAX_SIZE):
         return None
     try:
-        return _open(text.encode("ascii"), issuer_key, audience, nonce, now)
+        return _open(text, shape, issuer_key, audience, nonce, now)
     except (BadSignature, HolderBinding):
         raise
     except (_Unusual, CryptoError, LookupError, TypeError, ValueError):
@@ -87,123 +103,138 @@ def open_usual(
 
 
 def _open(
-    text: bytes, issuer_key: ec.EllipticCurvePublicKey, audience: str, nonce: str, now: UnixSeconds
+    text: str,
+    shape: Shape,
+    issuer_key: ec.EllipticCurvePublicKey,
+    audience: str,
+    nonce: str,
+    now: UnixSeconds,
 ) -> Opened:
-    # Nothing in a presentation may hold one of these, so that each part need not be searched.
-    if b"=" in text or b"+" in text or b"/" in text:
+    header, count, cuts, *_ = shape
+    data = text.encode()
+    first, last = data.find(b"~"), data.rfind(b"~") + 1
+    dot = first - _DOT_AND_SIGNATURE
+    if (
+        # Nothing may hold one of these, which `_read` takes for the characters of base64url.
+        "=" in text
+        or "+" in text
+        or "/" in text
+        or not data.startswith(header)
+        or not data.startswith(_ANSWER_HEADER, last)
+        or data[dot] != _DOT
+        or data[-_DOT_AND_SIGNATURE] != _DOT
+    ):
         raise _Unusual
-    issuer_jwt, _, rest = text.partition(b"~")
-    *texts, answer = rest.split(b"~")
-    if not texts or len(texts) > MAX_DISCLOSURES:
+    # `sd_hash` is over what the issuer signed and over what follows, so one hash serves both.
+    hashing = _sha256(data[:dot])
+    signed = hashing.digest()
+    hashing.update(data[dot:last])
+
+    # The holder's answer (section 7.3, steps 5.5 to 5.7).
+    answered = data[last:-_DOT_AND_SIGNATURE]
+    answer = _decode(answered[_ANSWER_HEADER_SIZE:])
+    claims = _loads(answer)
+    iat = claims["iat"]
+    sd_hash = _write(hashing.digest(), _URL)[:-1]
+    if (
+        type(iat) is not int
+        or not now - key_binding.MAX_AGE <= iat <= now + key_binding.SKEW
+        or claims != {"aud": audience, "iat": iat, "nonce": nonce, "sd_hash": sd_hash}
+        or _dumps(claims) != answer  # no member twice, as in `canonical_json`
+    ):
         raise _Unusual
-    signed, _, signature = issuer_jwt.rpartition(b".")
-    answered, _, answer_signature = answer.rpartition(b".")
-    header, _, answer_payload = answered.partition(b".")
-    if header != _ANSWER_HEADER:
+
+    # The issuer's payload (section 7.1, steps 2 and 3), cut at the places that are known.
+    payload = _decode(data[len(header) : dot])
+    (
+        head,
+        digests_at,
+        digests_end,
+        middle,
+        x_at,
+        x_end,
+        to_y,
+        y_at,
+        y_end,
+        to_index,
+        index_at,
+        index_end,
+        tail,
+    ) = cuts
+    index = payload[index_at:index_end]
+    if (
+        not payload.startswith(head)
+        or payload[x_end:y_at] != to_y
+        or payload[y_end:index_at] != to_index
+        or not payload.endswith(tail)
+        or not index.isdigit()
+        or len(index) > _MOST_DIGITS
+        or (index[0] == _ZERO and len(index) > 1)
+    ):
         raise _Unusual
-    _check_answer(
-        _object(_decode(answer_payload)),
-        audience=audience,
-        nonce=nonce,
-        now=now,
-        sd_hash=_encode_hash(_sha256(text[: -len(answer)]).digest()),
-    )
-    payload = _object(_decode(signed.partition(b".")[2]))
-    if payload.pop("_sd_alg") != disclosure.HASH_NAME:
+    listed = _loads(payload[digests_at:digests_end])
+    digests = {*listed}
+    # As many as announced, all of them texts (`join` takes nothing else), none twice (step 4).
+    if len(digests) != count or len("".join(listed)) != HASH_SIZE * count:
         raise _Unusual
-    shown = _disclosures(texts)
-    _place(payload, shown)
-    if shown:
+    inner = _NONE
+    if payload[digests_end:x_at] != middle:
+        inner = _inner_digests(payload[digests_end:x_at], shape, digests)
+    shown = _disclosures(data[first + 1 : last - 1].split(b"~"), digests, inner, shape)
+
+    # Signatures and key are read in one go, each filled up with zeros, which must stay zeros.
+    curve = data[dot + 1 : first] + b"AA" + data[-_SIGNATURE:] + b"AA"
+    curve += payload[x_at:x_end] + b"A" + payload[y_at:y_end] + b"A"
+    raw = _read(curve, _URL, True)  # noqa: FBT003 - positions cost less than names
+    if raw[64] | raw[65] | raw[130] | raw[131] | raw[164] | raw[197]:
         raise _Unusual
-    holder = _holder_key(payload["cnf"])
-    jws.check_signature(signed, _decode(signature), key=issuer_key)
+    holder = jwk.load_point(raw[132:164] + raw[165:197])
+    jws.check_digest(signed, raw[:64], issuer_key)
     try:
-        jws.check_signature(answered, _decode(answer_signature), key=holder)
+        jws.check_digest(_sha256(answered).digest(), raw[66:130], holder)
     except BadSignature as error:
         raise HolderBinding("KB-JWT (RFC 9901, 7.3, step 5.3): not by the holder") from error
-    return payload, holder
+    return shown, int(index), holder
 
 
-def _holder_key(cnf: JsonValue) -> ec.EllipticCurvePublicKey:
-    """Find the holder's key (section 7.3, step 5.1)."""
-    if type(cnf) is not dict or len(cnf) != 1:
+def _inner_digests(piece: bytes, shape: Shape, digests: set[str]) -> frozenset[str]:
+    """Find the list of the inner object in what stands between the top list and `x`."""
+    start, end, count = shape.to_inner, shape.from_inner, shape.inner.number
+    if not (count and piece.startswith(start) and piece.endswith(end)):
         raise _Unusual
-    key = cnf["jwk"]
-    if type(key) is not dict:
+    listed = _loads(piece[len(start) : -len(end)])
+    found = frozenset(listed)
+    if len(found) != count or len("".join(listed)) != HASH_SIZE * count:
         raise _Unusual
-    return jwk.parse_public(key)
-
-
-def _check_answer(
-    claims: JsonObject, *, audience: str, nonce: str, now: UnixSeconds, sd_hash: str
-) -> None:
-    """Check the holder's answer, all but its signature (section 7.3, steps 5.5 to 5.7)."""
-    if len(claims) != _ANSWERS:
-        raise _Unusual
-    iat = claims["iat"]
-    if type(iat) is not int or not now - key_binding.MAX_AGE <= iat <= now + key_binding.SKEW:
-        raise _Unusual
-    if claims["nonce"] != nonce or claims["aud"] != audience or claims["sd_hash"] != sd_hash:
-        raise _Unusual
-
-
-def _disclosures(texts: list[bytes]) -> dict[str, tuple[str, JsonValue]]:
-    """Read disclosures of plain values, by their digests (sections 4.2.1 and 4.2.3)."""
-    found = {}
-    for text in texts:
-        array = _loads(_decode(text))
-        if type(array) is not list:
-            raise _Unusual
-        salt, name, value = array
-        # A plain value has no member that could stand there twice, and no number to be rounded.
-        if type(salt) is not str or type(name) is not str or type(value) not in _PLAIN:
-            raise _Unusual
-        if name in _FORBIDDEN or "\0" in name:
-            raise _Unusual
-        found[_encode_hash(_sha256(text).digest())] = name, value
-    if len(found) != len(texts):
+    if type(listed) is not list or not found.isdisjoint(digests):
         raise _Unusual
     return found
 
 
-def _place(payload: JsonObject, shown: dict[str, tuple[str, JsonValue]]) -> None:
-    """Let each digest give way to what it stands for (section 7.1, steps 3 and 4)."""
-    seen: list[str] = []
-    nodes = [payload]
-    # It grows while it is walked along.
-    for node in nodes:
-        if "..." in node or "_sd_alg" in node:
+def _disclosures(
+    texts: list[bytes], digests: set[str], inner: frozenset[str], shape: Shape
+) -> JsonObject:
+    """Read disclosures of plain values and find their digests (sections 4.2.1 and 4.2.3)."""
+    if len(texts) > MAX_DISCLOSURES:
+        raise _Unusual
+    names = shape.top.names
+    shown: JsonObject = {}
+    members: JsonObject = {}
+    for text in texts:
+        array = _read(text + _BLANKS[len(text) & 3], _URL, True)  # noqa: FBT003 - as above
+        _salt, name, value = _loads(array)
+        # A plain value has no member that could stand there twice, and no number to be rounded.
+        if not text.startswith(_ARRAY_OF_TEXT) or type(value) not in _PLAIN:
             raise _Unusual
-        if "_sd" in node:
-            seen += _uncover(node, shown)
-        for value in node.values():
-            kind = type(value)
-            if kind is dict:
-                nodes.append(value)  # type: ignore[arg-type]  # `kind` narrows it no further
-            elif kind is list:
-                raise _Unusual
-    # So few nodes are not nested too deep either.
-    if len({*seen}) != len(seen) or len(nodes) > canonical_json.MAX_DEPTH:
+        digest = _write(_sha256(text).digest(), _URL)[:-1]
+        if name in names and digest in digests:
+            shown[name] = value
+        elif name in shape.inner.names and digest in inner:
+            members[name] = value
+        else:
+            raise _Unusual
+    if len(shown) + len(members) != len(texts):
         raise _Unusual
-
-
-def _uncover(node: JsonObject, shown: dict[str, tuple[str, JsonValue]]) -> list[str]:
-    """Take the digests out of an object, and put in the members that they stand for."""
-    digests: Any = node.pop("_sd")
-    if type(digests) is not list or {*map(type, digests)} != _TEXT:
-        raise _Unusual
-    for digest in digests:
-        if digest in shown:
-            name, value = shown.pop(digest)
-            if name in node:
-                raise _Unusual
-            node[name] = value
-    return digests
-
-
-def _object(data: bytes) -> JsonObject:
-    """Read an object as `canonical_json.parse` does, its depth aside."""
-    value = _loads(data)
-    if type(value) is not dict or _dumps(value, None, _STRICT) != data:
-        raise _Unusual
-    return value
+    if members:
+        shown[shape.inner_name] = members
+    return shown

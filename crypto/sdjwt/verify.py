@@ -16,7 +16,7 @@ from crypto.encoding.canonical_json import MAX_DEPTH, JsonObject, JsonValue
 from crypto.errors import HolderBinding, Malformed, Refused, WrongAlgorithm
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
-from crypto.sdjwt import disclosure, key_binding, usual
+from crypto.sdjwt import disclosure, key_binding
 from crypto.sdjwt.sd_jwt import SdJwt, SdJwtWithKeyBinding
 
 TYP = "dc+sd-jwt"
@@ -90,39 +90,6 @@ def verify(
         skew=skew,
     )
     return VerifiedClaims(claims, holder)
-
-
-def verify_usual(
-    text: str,
-    *,
-    issuer_key: ec.EllipticCurvePublicKey,
-    audience: str,
-    nonce: str,
-    now: UnixSeconds,
-) -> VerifiedClaims | None:
-    """Check a presentation in one go, if it has the usual shape; see `crypto.sdjwt.usual`.
-
-    Spec: RFC 9901, section 7.3.
-
-    Args:
-        text: as received; its issuer's header must be known to say ES256, `dc+sd-jwt` and
-            nothing critical.
-        issuer_key: P-256, the one that this header leads to.
-        audience: our own full identifier, an exact string.
-        nonce: the one we asked with, an exact string.
-        now: seconds, for the answer's `iat`.
-
-    Returns:
-        What `verify` returns; or None, which says nothing: ask `verify`.
-
-    Raises:
-        BadSignature: not signed by `issuer_key`.
-        HolderBinding: not signed by the holder.
-
-    Not checked: the issuer's header; what `verify` does not check.
-    """
-    found = usual.open_usual(text, issuer_key=issuer_key, audience=audience, nonce=nonce, now=now)
-    return None if found is None else VerifiedClaims(*found)
 
 
 def verify_issued(

@@ -11,8 +11,11 @@ from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import HolderBinding
 from crypto.jose import jws
-from crypto.sdjwt import sd_jwt, verify
+from crypto.sdjwt import sd_jwt, shape, usual, verify
 from crypto.sdjwt.sd_jwt import SdJwtWithKeyBinding
+from crypto.sdjwt.shape import Hidden, Shape
+from idservice import catalogue
+from idservice.verification.trust import Announced
 
 Unverified = SdJwtWithKeyBinding
 """A presentation taken apart; nothing in it is believed."""
@@ -21,13 +24,35 @@ verify_bound: Final = verify.verify
 """Checks signatures, disclosures and the binding to the holder, as the format has them."""
 
 
-verify_usual: Final = verify.verify_usual
-"""The same for a presentation of the usual shape, with a known header; nothing for others."""
+open_usual: Final = usual.open_usual
+"""The same in one go, for a presentation of a known shape; it says nothing of others."""
+
+usual_claims: Final = shape.claims
+"""What `verify_bound` would have returned for it."""
+
+_NAMES: Final = frozenset(name for name in catalogue.CLAIMS if "." not in name)
+_ADDRESS: Final = "address"
+_MEMBERS: Final = frozenset(catalogue.ADDRESS_MEMBERS)
 
 
-def header_text(presentation: str) -> str:
-    """Return the text of the issuer's header, for a table of known ones."""
-    return presentation.partition(".")[0]
+def usual_shape(announced: Announced, *, issuer: str) -> Shape | None:
+    """Say what all credentials that are as announced have in common; none hide nothing."""
+    if not announced.digests:
+        return None
+    return shape.of(
+        header=usual_header([*announced.x5c_text]),
+        visible={
+            "iss": issuer,
+            "vct": announced.vct,
+            "vct#integrity": announced.vct_integrity,
+            "nbf": announced.nbf,
+            "exp": announced.exp,
+        },
+        uri=announced.status.uri,
+        top=Hidden(_NAMES, announced.digests),
+        inner_name=_ADDRESS,
+        inner=Hidden(_MEMBERS, announced.address_digests),
+    )
 
 
 def parse(presentation: str) -> Unverified:

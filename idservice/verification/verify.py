@@ -10,7 +10,7 @@ What is kept between calls is which announced chains lead to the root, by their 
 validity is looked at again in each call.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -32,6 +32,8 @@ from crypto.errors import (
     WrongNonce,
 )
 from crypto.instant import UnixSeconds
+from crypto.sdjwt.shape import Shape
+from crypto.sdjwt.usual import Opened
 from crypto.status import reference
 from crypto.x509 import chain, x5c
 from crypto.x509.chain import Leaf
@@ -109,13 +111,26 @@ class _Path(NamedTuple):
     """By the address of the status list."""
 
 
+class _Kind(NamedTuple):
+    """An announced kind of credential whose chain leads to the city root."""
+
+    header: str
+    shape: Shape
+    issuer_key: ec.EllipticCurvePublicKey
+    announced: Announced
+    begins: int
+    """From this second on chain and credentials count."""
+    ends: int
+    """The last second in which they do."""
+
+
 class _Known(NamedTuple):
     """What was found out about a bundle; there are only as many chains as it announces."""
 
     trust: TrustBundle
     """Held, so that no other bundle can take over its identity."""
-    by_header: dict[str, _Path]
-    """By the exact text of the header that goes with the chain."""
+    kinds: list[_Kind]
+    """Those that can be recognised by their shape."""
     by_x5c: dict[tuple[JsonValue, ...], _Path]
     """By the exact `x5c`."""
 
@@ -155,14 +170,18 @@ def verify_presentation(
     Not checked: that the nonce was not used before; that the policy is in force.
     """
     try:
-        verified = _verify(presentation, audience=audience, nonce=nonce, trust=trust, now=now)
-        announced = verified.announced
+        usual = _usual(presentation, audience, nonce, trust, now)
+        if usual is not None:
+            (claims, index, _), kind = usual
+            announced = kind.announced
+        else:
+            claims, _, announced, index = _verify(presentation, audience, nonce, trust, now)
         if announced.vct != policy.vct or announced.format not in policy.formats:
             raise PresentationRefused(Refusal.POLICY)
         age = status_lists.check(
             status,
             uri=announced.status.uri,
-            index=verified.status_index,
+            index=index,
             max_age=policy.status_max_age_s,
             now=now,
         )
@@ -170,7 +189,7 @@ def verify_presentation(
         raise PresentationRefused(_CODES[type(error)]) from error
     return Accepted(
         policy=policy.id,
-        facts=MappingProxyType(_facts(verified.claims, policy)),
+        facts=MappingProxyType(_facts(claims, policy)),
         status_age_s=age,
     )
 
@@ -197,29 +216,47 @@ def verify_credential(
     Not checked: status and policy; that the nonce was not used before.
     """
     try:
-        return _verify(presentation, audience=audience, nonce=nonce, trust=trust, now=now)
+        usual = _usual(presentation, audience, nonce, trust, now)
+        if usual is None:
+            return _verify(presentation, audience, nonce, trust, now)
     except CryptoError as error:
         raise PresentationRefused(_CODES[type(error)]) from error
+    (shown, index, holder), kind = usual
+    claims = formats.usual_claims(kind.shape, shown=shown, index=index, holder=holder)
+    return Verified(claims, holder, kind.announced, index)
+
+
+def _usual(
+    presentation: str, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
+) -> tuple[Opened, _Kind] | None:
+    """Check a presentation in one go if its kind is known; else, and if in doubt, say nothing."""
+    known = _known_bundles.get(id(trust))
+    if known is not None:
+        for kind in known.kinds:
+            if presentation.startswith(kind.header) and kind.begins <= now <= kind.ends:
+                opened = formats.open_usual(
+                    presentation,
+                    shape=kind.shape,
+                    issuer_key=kind.issuer_key,
+                    audience=audience,
+                    nonce=nonce,
+                    now=now,
+                )
+                if opened is not None:
+                    return opened, kind
+    return None
 
 
 def _verify(
-    presentation: str, *, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
+    presentation: str, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
 ) -> Verified:
+    """Take every step in its order."""
     known = _known_bundles.get(id(trust)) or _first_seen(trust)
-    path = known.by_header.get(formats.header_text(presentation))
-    verified = None
-    if path is not None:
-        chain.check_time(path.leaf, now=now)
-        verified = formats.verify_usual(
-            presentation, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
-        )
-    if path is None or verified is None:
-        unverified = formats.parse(presentation)
-        path = _path(unverified.sd_jwt.issuer.header, known, now)
-        verified = formats.verify_bound(
-            unverified, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
-        )
-    claims, holder = verified
+    unverified = formats.parse(presentation)
+    path = _path(unverified.sd_jwt.issuer.header, known, now)
+    claims, holder = formats.verify_bound(
+        unverified, issuer_key=path.leaf.public_key, audience=audience, nonce=nonce, now=now
+    )
     if claims.get("iss") != trust.issuer:
         raise Untrusted("signed for another issuer")
     _check_times(claims, now)
@@ -236,7 +273,7 @@ def _verify(
 def _first_seen(trust: TrustBundle) -> _Known:
     if len(_known_bundles) >= _BUNDLES_KEPT:
         _known_bundles.pop(next(iter(_known_bundles)))
-    known = _known_bundles[id(trust)] = _Known(trust, {}, {})
+    known = _known_bundles[id(trust)] = _Known(trust, [], {})
     return known
 
 
@@ -253,7 +290,7 @@ def _path(header: JsonObject, known: _Known, now: UnixSeconds) -> _Path:
         return path
     formats.check_type(header)
     path = known.by_x5c[exact] = _follow(member, known.trust, now)
-    known.by_header[formats.usual_header(member)] = path
+    known.kinds.extend(_kinds(path, known.trust))
     return path
 
 
@@ -267,6 +304,22 @@ def _follow(member: JsonValue, trust: TrustBundle, now: UnixSeconds) -> _Path:
     if not announced or trust.issuer not in leaf.uris:
         raise Untrusted("a key that was not announced, or of another issuer")
     return _Path(leaf, announced)
+
+
+def _kinds(path: _Path, trust: TrustBundle) -> Iterator[_Kind]:
+    """Say how to recognise what was announced for a chain."""
+    leaf = path.leaf
+    for announced in path.announced.values():
+        shape = formats.usual_shape(announced, issuer=trust.issuer)
+        if shape is not None:
+            yield _Kind(
+                header=shape.header.decode("ascii"),
+                shape=shape,
+                issuer_key=leaf.public_key,
+                announced=announced,
+                begins=max(leaf.not_before, announced.nbf - SKEW),
+                ends=min(leaf.not_after, announced.exp + SKEW - 1),
+            )
 
 
 def _certificates(member: JsonValue) -> tuple[bytes, ...]:

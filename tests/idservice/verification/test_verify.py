@@ -274,7 +274,7 @@ def test_nothing_of_a_holder_is_kept_between_calls() -> None:
     (known,) = verify._known_bundles.values()
     assert known.trust is CITY.trust
     assert set(known.by_x5c) == {CITY.announced.x5c_text}
-    assert set(known.by_header) == {show(CITY, "resident").partition(".")[0]}
+    assert [kind.header for kind in known.kinds] == [show(CITY, "resident").partition(".")[0] + "."]
 
 
 def test_no_more_than_a_few_bundles_are_kept() -> None:
@@ -292,7 +292,8 @@ def test_foreign_chains_fill_no_memory() -> None:
     foreign = show(CITY, "resident", header={"x5c": [*other.announced.x5c_text, "AAAA"]})
     assert LIBRARY.refusal(foreign) is not None
     (known,) = verify._known_bundles.values()
-    assert known.by_x5c == known.by_header == {}
+    assert known.by_x5c == {}
+    assert known.kinds == []
 
 
 def test_the_issuer_reads_all_claims_at_renewal_without_policy_or_status() -> None:
