@@ -132,6 +132,11 @@ def _sqlite(path: Path) -> str:
     return f"sqlite:///{path.resolve()}"
 
 
+def lasting_database(folder: Path, *, environ: Mapping[str, str]) -> str:
+    """Return the address of an office's lasting rows."""
+    return environ.get(DATABASE) or _sqlite(folder / "lasting.db")
+
+
 def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -> IssuerSettings:
     """Read what the issuer's process is told; `folder` is the city's `issuer` folder.
 
@@ -147,7 +152,7 @@ def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -
         folder=folder,
         base_url=city.issuer,
         city=city,
-        database=environ.get(DATABASE) or _sqlite(folder / "lasting.db"),
+        database=lasting_database(folder, environ=environ),
         pending_database=environ.get(PENDING_DATABASE) or _sqlite(folder / "pending.db"),
         clock_offset=clock_offset,
     )

@@ -1,15 +1,17 @@
 """`idservice log`: make a log, witness anybody's, and check one as an outsider.
 
 DESIGN section 5. `verify` reads what everybody can read and believes only the keys it is told;
-from the second time on it reads only what is new. What entries mean is for `register`.
+from the second time on it reads only what is new. What entries mean is for `register`. The
+offices' code is loaded for those commands only that need it: whoever checks need not wait for it.
 """
 
+import importlib
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,15 +22,9 @@ from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import CryptoError
 from crypto.log import note
 from crypto.log.cosignature import Policy
-from crypto.log.note import Note
+from crypto.log.note import Note, SignatureType, VerifierKey
 from idservice import clock
-from idservice.apps import key_files
-from idservice.apps.settings import UnusableSettings
-from idservice.apps.transparency import log as log_office
-from idservice.apps.transparency import settings
-from idservice.apps.transparency import witness as witness_office
-from idservice.cli import serve
-from idservice.clients.transparency import HttpLog
+from idservice.storage import published
 from idservice.storage.published import FolderLog
 from idservice.transparency import monitor
 from idservice.transparency.model import Contradiction
@@ -72,15 +68,16 @@ def create(
     asked = dict(_split(each) for each in witnesses or [])
     if (quorum == 0) != (not asked) or quorum > len(asked):
         _misuse("a quorum is at least one and at most all witnesses")
+    office, unusable = _office("log")
     try:
-        key = log_office.found(
+        key = office.found(
             folder,
             origin=origin,
             witnesses=asked,
             quorum=quorum,
             random_bytes=secrets.token_bytes,
         )
-    except UnusableSettings as error:
+    except unusable as error:
         _misuse(error)
     typer.echo(key.text)
     if not asked:
@@ -112,22 +109,25 @@ def witness(
     ] = None,
 ) -> None:
     """Cosign logs for as long as each only grows (C2SP tlog-witness)."""
+    office, unusable = _office("witness")
     try:
-        if not (folder / settings.WITNESS_FILE).exists():
-            _make_witness(folder, name, logs or [])
-        told = settings.read_witness(folder, environ=os.environ)
-        typer.echo(f"Key: {witness_office.own_key(told).text}")
-        office = witness_office.create_app(told, clock=clock.SystemClock())
-        serve.run(office, host=host, port=port, descriptor=descriptor)
-    except UnusableSettings as error:
+        if not office.is_made(folder):
+            if name is None or not logs:
+                _misuse("a new witness needs --name and at least one --log")
+            keys = [_log_key(each) for each in logs]
+            office.found(folder, name=name, logs=keys, random_bytes=secrets.token_bytes)
+        key, counter = office.from_folder(folder, environ=os.environ, clock=clock.SystemClock())
+        typer.echo(f"Key: {key.text}")
+        serve = importlib.import_module("idservice.cli.serve")
+        serve.run(counter, host=host, port=port, descriptor=descriptor)
+    except unusable as error:
         _misuse(error)
 
 
-def _make_witness(folder: Path, name: str | None, logs: list[str]) -> None:
-    if name is None or not logs:
-        _misuse("a new witness needs --name and at least one --log")
-    keys = [settings.parse_log_key(each) for each in logs]
-    witness_office.found(folder, name=name, logs=keys, random_bytes=secrets.token_bytes)
+def _office(name: str) -> tuple[Any, type[Exception]]:
+    """Load a process's parts, and the error that they are refused with."""
+    office = importlib.import_module(f"idservice.apps.transparency.{name}")
+    return office, office.UnusableSettings
 
 
 @app.command(
@@ -150,14 +150,9 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Check everything, or all that is new: 0 it holds, 1 it does not, 2 it cannot be read."""
-    try:
-        expected = Expected(
-            log=settings.parse_log_key(log),
-            policy=_policy(witnesses or [], quorum),
-            most_seconds=hours * HOUR,
-        )
-    except (UnusableSettings, CryptoError) as error:
-        _misuse(error)
+    expected = Expected(
+        log=_log_key(log), policy=_policy(witnesses or [], quorum), most_seconds=hours * HOUR
+    )
     now = clock.SystemClock().now()
     before = _read_seen(seen)
     try:
@@ -174,15 +169,39 @@ def verify(
         _tell({"result": "no", "reason": str(error)}, f"It does not hold: {error}.", as_json)
         raise typer.Exit(NO) from None
     if seen is not None:
-        key_files.publish(seen, checked.signed.note.octets())
+        _keep(seen, checked.signed.note.octets())
     _tell_checked(checked, as_json=as_json)
+
+
+def _log_key(text: str) -> VerifierKey:
+    key = _key(text)
+    if key.type is not SignatureType.ED25519:
+        _misuse("a log's key is of type 0x01")
+    return key
+
+
+def _key(text: str) -> VerifierKey:
+    try:
+        return note.parse_key(text)
+    except CryptoError as error:
+        _misuse(f"not a verifier key ({error})")
 
 
 def _policy(witnesses: list[str], quorum: int) -> Policy | None:
     if not witnesses and not quorum:
         return None
-    keys = tuple(settings.parse_key(each) for each in witnesses)
-    return Policy(witnesses=keys, threshold=quorum or len(keys))
+    keys = tuple(_key(each) for each in witnesses)
+    try:
+        return Policy(witnesses=keys, threshold=quorum or len(keys))
+    except CryptoError as error:
+        _misuse(error)
+
+
+def _keep(path: Path, octets: bytes) -> None:
+    try:
+        published.put(path, octets, unfinished=path.with_name(f".{path.name}.unfinished"))
+    except OSError:
+        _misuse(f"{path} cannot be written")
 
 
 def _read_seen(path: Path | None) -> Note | None:
@@ -196,7 +215,9 @@ def _read_seen(path: Path | None) -> Note | None:
 
 def _source(where: str, stack: ExitStack) -> Resources:
     if where.startswith(("http://", "https://")):
-        return stack.enter_context(HttpLog(where))
+        client = importlib.import_module("idservice.clients.transparency")
+        read: Resources = stack.enter_context(client.HttpLog(where))
+        return read
     return FolderLog(Path(where))
 
 
@@ -245,7 +266,7 @@ def _tell_contradiction(found: Contradiction, seen: Path | None, *, as_json: boo
     first, second = found.first.octets(), found.second.octets()
     if seen is not None:
         evidence = seen.with_name(f"{seen.name}.contradiction")
-        key_files.publish(evidence, first + b"\n" + second)
+        _keep(evidence, first + b"\n" + second)
     shown = f"{_shown(first.decode())}\n{_shown(second.decode())}"
     text = f"The log contradicts itself. It signed both:\n\n{shown}"
     answer: JsonObject = {

@@ -50,6 +50,24 @@ def migrate_verifier(folder: Folder) -> None:
     _migrate("verifier", (told.database, True))
 
 
+@app.command("log", epilog="Example: idservice migrate log --folder log")
+def migrate_log(folder: Folder) -> None:
+    """Migrate the database of the register's log."""
+    _migrate_one("transparency", folder)
+
+
+@app.command("witness", epilog="Example: idservice migrate witness --folder witness")
+def migrate_witness(folder: Folder) -> None:
+    """Migrate a witness's database."""
+    _migrate_one("witness", folder)
+
+
+def _migrate_one(office: str, folder: Path) -> None:
+    """Migrate an office whose folder says nothing about its one database."""
+    address = settings.lasting_database(folder, environ=os.environ)
+    _migrate(office, (address, False))
+
+
 def register(root: typer.Typer) -> None:
     """Put the command below `idservice`."""
     root.add_typer(app, name="migrate")

@@ -51,11 +51,11 @@ class PublishedFolder:
         """Write a file that never changes; it is on disk, whole, when this returns."""
         place = self._folder / path
         self._make(place.parent)
-        self._put(place, octets)
+        put(place, octets, unfinished=self._folder / _UNFINISHED)
 
     def replace_checkpoint(self, octets: bytes) -> None:
         """Let whoever asks see another checkpoint, whole; it is on disk when this returns."""
-        self._put(self._folder / CHECKPOINT, octets)
+        put(self._folder / CHECKPOINT, octets, unfinished=self._folder / _UNFINISHED)
 
     def checkpoint(self) -> bytes | None:
         """Return the checkpoint that is to be seen."""
@@ -67,19 +67,6 @@ class PublishedFolder:
         shutil.rmtree(folder, ignore_errors=True)
         self._made.discard(folder)
 
-    def _put(self, place: Path, octets: bytes) -> None:
-        unfinished = self._folder / _UNFINISHED
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _READABLE)
-        try:
-            left = memoryview(octets)
-            while left:
-                left = left[os.write(descriptor, left) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        unfinished.replace(place)
-        _sync(place.parent)
-
     def _make(self, folder: Path) -> None:
         """Make a folder and sync the one that it stands in, up to ours."""
         if folder in self._made or folder == self._folder:
@@ -88,6 +75,20 @@ class PublishedFolder:
         folder.mkdir(exist_ok=True)
         _sync(folder.parent)
         self._made.add(folder)
+
+
+def put(place: Path, octets: bytes, *, unfinished: Path) -> None:
+    """Put a file in its place in one step; it is on disk, whole, when this returns."""
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _READABLE)
+    try:
+        left = memoryview(octets)
+        while left:
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    unfinished.replace(place)
+    _sync(place.parent)
 
 
 def read(folder: Path, name: str) -> bytes | None:

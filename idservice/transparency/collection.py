@@ -29,6 +29,9 @@ PATIENCE: Final = 10.0
 
 _TRIES: Final = 2
 
+_AT_ONCE: Final = 2
+"""Questions that one witness may have open: a slow one is asked again, a dead one not for ever."""
+
 
 class Collector:
     """The witnesses of one policy, and how far each of them has followed."""
@@ -42,15 +45,18 @@ class Collector:
             raise ValueError("fewer witnesses can be asked than must answer")
         self._clock = clock
         self._known: dict[VerifierKey, int] = {}
-        self._asked: dict[VerifierKey, Future[tuple[Signature, ...]]] = {}
-        self._pool = ThreadPoolExecutor(len(self._witnesses), thread_name_prefix="witness")
+        self._asked: dict[VerifierKey, list[Future[tuple[Signature, ...]]]] = {
+            key: [] for key in self._witnesses
+        }
+        threads = _AT_ONCE * len(self._witnesses)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="witness")
 
     def close(self) -> None:
         """Wait for nobody any more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def collect(self, signed: SignedCheckpoint, *, guess: int, prove: Prove) -> Witnessed:
-        """Ask every witness that is not busy with an earlier question.
+        """Ask every witness that is not busy with earlier questions.
 
         Args:
             signed: with the log's own signature.
@@ -62,10 +68,10 @@ class Collector:
         """
         asked: list[Future[tuple[Signature, ...]]] = []
         for key in self._witnesses:
-            earlier = self._asked.get(key)
-            if earlier is None or earlier.done():
-                self._asked[key] = self._pool.submit(self._ask, key, signed, guess, prove)
-                asked.append(self._asked[key])
+            open_questions = [each for each in self._asked[key] if not each.done()]
+            if len(open_questions) < _AT_ONCE:
+                asked.append(self._pool.submit(self._ask, key, signed, guess, prove))
+                self._asked[key] = [*open_questions, asked[-1]]
         together = signed
         try:
             for answer in as_completed(asked, timeout=PATIENCE):

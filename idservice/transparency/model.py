@@ -76,7 +76,14 @@ class Busy(LogError):
 
 
 class NotPublished(LogError):
-    """The entry is recorded for ever and not published yet: too few witnesses answered."""
+    """The entry is recorded for ever and not published yet: too few witnesses answered.
+
+    `index` is its number, None where none was asked for.
+    """
+
+    def __init__(self, *, index: int | None = None) -> None:
+        super().__init__("recorded, and not published yet")
+        self.index = index
 
 
 class Unknown(LogError):

@@ -178,14 +178,17 @@ class Log:
 
     def _take_turn(self) -> None:
         batch = [self._queue.popleft() for _ in range(len(self._queue))]
+        recorded: dict[int, _Waiting] = {}
         try:
             if self._broken:
                 raise model.Broken
             recorded = self._record(batch)
             published = self._published_after_recording()
-            places = list(recorded)
-            for place, made in zip(places, self._receipts(published, places), strict=True):
-                recorded[place].outcome = made
+            for made in self._receipts(published, list(recorded)):
+                recorded[made.proof.index].outcome = made
+        except model.NotPublished:
+            for place, waiting in recorded.items():
+                waiting.outcome = model.NotPublished(index=place)
         except (LogError, ServiceError) as error:
             for waiting in batch:
                 waiting.outcome = waiting.outcome or error

@@ -15,10 +15,11 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from crypto.log import note
+from crypto.log.note import SignatureType
 from idservice import clock
 from idservice.apps.settings import UnusableSettings
+from idservice.apps.transparency import ed25519_keys, settings
 from idservice.apps.transparency import log as log_office
-from idservice.apps.transparency import settings
 from idservice.cli import log as command
 from idservice.clients.transparency import HttpLog, HttpWitness
 from idservice.transparency.model import NotCosigned, Reason
@@ -198,8 +199,9 @@ def test_log_witnesses_and_outsider_meet_over_http(tmp_path: Path) -> None:
                 process("log", "witness", "--folder", place, "--name", name, "--log", key)
             )
             assert httpx.get(f"{address}/readyz", timeout=30).status_code == 200
-            told = settings.read_witness(place, environ={})
-            neighbours[command.witness_office.own_key(told).text] = address
+            key_file = place / "witness.key"
+            own, _ = ed25519_keys.read(key_file, name=name, kind=SignatureType.COSIGNATURE)
+            neighbours[own.text] = address
         content = settings.LogFile(
             origin=ORIGIN,
             witnesses=tuple(

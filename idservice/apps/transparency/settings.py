@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from crypto.errors import CryptoError
 from crypto.log import note
 from crypto.log.cosignature import Policy
-from crypto.log.note import SignatureType, VerifierKey
+from crypto.log.note import VerifierKey
 from idservice.apps import settings
 from idservice.apps.settings import UnusableSettings
 
@@ -94,7 +94,7 @@ def read_log(folder: Path, *, environ: Mapping[str, str]) -> LogSettings:
         origin=told.origin,
         policy=policy,
         addresses=addresses,
-        database=_database(folder, environ),
+        database=settings.lasting_database(folder, environ=environ),
     )
 
 
@@ -109,7 +109,10 @@ def read_witness(folder: Path, *, environ: Mapping[str, str]) -> WitnessSettings
     if len({log.name for log in logs}) != len(logs):
         raise UnusableSettings(f"{WITNESS_FILE}: two keys of one log")
     return WitnessSettings(
-        folder=folder, name=told.name, logs=logs, database=_database(folder, environ)
+        folder=folder,
+        name=told.name,
+        logs=logs,
+        database=settings.lasting_database(folder, environ=environ),
     )
 
 
@@ -125,14 +128,6 @@ def parse_key(text: str) -> VerifierKey:
         raise UnusableSettings(f"not a verifier key: {error}") from error
 
 
-def parse_log_key(text: str) -> VerifierKey:
-    """Read a log's verifier key; raises as `parse_key`, and for a key of another type."""
-    key = parse_key(text)
-    if key.type is not SignatureType.ED25519:
-        raise UnusableSettings("a log's key is of type 0x01")
-    return key
-
-
 def _read(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate_json(path.read_bytes())
@@ -141,8 +136,3 @@ def _read(path: Path, model: type[Model]) -> Model:
     except ValidationError as error:
         members = sorted({".".join(map(str, item["loc"])) for item in error.errors()})
         raise UnusableSettings(f"{path.name} is not as it was made: {members}") from error
-
-
-def _database(folder: Path, environ: Mapping[str, str]) -> str:
-    named = environ.get(settings.DATABASE)
-    return named or f"sqlite:///{(folder / 'lasting.db').resolve()}"

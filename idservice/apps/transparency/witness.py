@@ -4,7 +4,7 @@ C2SP tlog-witness. It runs at somebody else's than the log: a library, a newspap
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -16,7 +16,12 @@ from crypto.log.note import SignatureType, VerifierKey
 from idservice.apps import key_files
 from idservice.apps.settings import UnusableSettings
 from idservice.apps.transparency import ed25519_keys
-from idservice.apps.transparency.settings import WITNESS_FILE, WitnessFile, WitnessSettings
+from idservice.apps.transparency.settings import (
+    WITNESS_FILE,
+    WitnessFile,
+    WitnessSettings,
+    read_witness,
+)
 from idservice.auditor import schema
 from idservice.clock import Clock
 from idservice.errors import ServiceError
@@ -51,13 +56,22 @@ def found(
     return key
 
 
-def own_key(settings: WitnessSettings) -> VerifierKey:
-    """Return the key that others check its cosignatures with.
+def is_made(folder: Path) -> bool:
+    """Say whether there is a witness in this folder."""
+    return (folder / WITNESS_FILE).exists()
+
+
+def from_folder(
+    folder: Path, *, environ: Mapping[str, str], clock: Clock
+) -> tuple[VerifierKey, FastAPI]:
+    """Put the witness in this folder together; return its public key too.
 
     Raises:
-        UnusableSettings: the key file is missing or open to others.
+        UnusableSettings: as `create_app`, or its settings are missing or wrong.
     """
-    return ed25519_keys.read(settings.folder / _KEY_FILE, name=settings.name, kind=_KIND)[0]
+    settings = read_witness(folder, environ=environ)
+    key, _signer = ed25519_keys.read(folder / _KEY_FILE, name=settings.name, kind=_KIND)
+    return key, create_app(settings, clock=clock)
 
 
 def create_app(settings: WitnessSettings, *, clock: Clock) -> FastAPI:

@@ -102,8 +102,9 @@ def test_without_a_quorum_an_entry_is_recorded_and_waits() -> None:
     office = log_office.witnessed("first", "second", "third", threshold=2)
     before = shown(office)
     office.witnesses["first"].away = office.witnesses["third"].away = True
-    with pytest.raises(model.NotPublished):
+    with pytest.raises(model.NotPublished) as caught:
         office.log.append(b"entry", expected=None)
+    assert caught.value.index == 0
     assert shown(office) == before
     assert office.log.size() == 1
     with pytest.raises(model.NotPublished):
