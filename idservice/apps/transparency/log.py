@@ -165,7 +165,7 @@ def _open(log: Log) -> None:
         return  # the timer tries again; what was published before is seen
     except model.RolledBack as error:
         raise UnusableSettings("the database is older than what was published from it") from error
-    except model.Broken as error:
+    except (model.Broken, OSError) as error:
         raise UnusableSettings("the published files cannot be written") from error
 
 
