@@ -11,7 +11,7 @@ knew.
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from threading import Condition
 from typing import Final
@@ -263,7 +263,7 @@ class Log:
         """Return the newest head with the log's signature; both are recorded."""
         newest = self._store.newest()
         if newest is None:
-            with self._store.unit() as unit:
+            with suppress(Raced), self._store.unit() as unit:
                 unit.add((), growth=edge.EMPTY.extend(()))
             return self._signed()
         if newest.note is not None:
