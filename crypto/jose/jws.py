@@ -231,11 +231,11 @@ def es256_signer(private_key: ec.EllipticCurvePrivateKey) -> Signer:
 
 def _der(signature: bytes) -> bytes:
     """Write r and s as an ASN.1 SEQUENCE; by hand, because it stands on the hottest path."""
-    r, s = signature[:_HALF], signature[_HALF:]
-    if r[0] and s[0]:
-        before_r, before_s = _DER[r[0] >> 7, s[0] >> 7]
-        return before_r + r + before_s + s
-    r, s = _integer(r), _integer(s)
+    first_of_r, first_of_s = signature[0], signature[_HALF]
+    if first_of_r and first_of_s:
+        before_r, before_s = _DER[first_of_r >> 7, first_of_s >> 7]
+        return before_r + signature[:_HALF] + before_s + signature[_HALF:]
+    r, s = _integer(signature[:_HALF]), _integer(signature[_HALF:])
     return b"\x30%c\x02%c%b\x02%c%b" % (len(r) + len(s) + 4, len(r), r, len(s), s)
 
 

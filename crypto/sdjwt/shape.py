@@ -7,6 +7,7 @@ payload there and compares the rest octet by octet, which leaves no room for a m
 out: payloads of another shape, which `crypto.sdjwt.verify` reads; the cutting (`usual`).
 """
 
+import hashlib
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -58,8 +59,10 @@ class Cuts(NamedTuple):
 class Shape(NamedTuple):
     """What is common to all credentials of one kind; `of` makes it."""
 
-    header: bytes
+    header: str
     """The issuer's header as it travels, and the dot."""
+    hashing: "hashlib._Hash"
+    """SHA-256 of that, to be copied and carried on."""
     number: int
     """Digests at the top."""
     cuts: Cuts
@@ -135,7 +138,8 @@ def of(
         tail=tail,
     )
     return Shape(
-        header=header.encode("ascii") + b".",
+        header=header + ".",
+        hashing=hashlib.sha256(f"{header}.".encode("ascii")),
         number=top.number,
         cuts=cuts,
         top=top,

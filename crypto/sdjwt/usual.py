@@ -32,6 +32,7 @@ _ANSWER_HEADER: Final = (
     base64url.encode(canonical_json.serialize({"alg": "ES256", "typ": key_binding.TYP})) + "."
 ).encode()
 _ANSWER_HEADER_SIZE: Final = len(_ANSWER_HEADER)
+_MAX_AGE, _SKEW = key_binding.MAX_AGE, key_binding.SKEW
 _DOT: Final = ord(".")
 _ZERO: Final = ord("0")
 _SIGNATURE: Final = 86
@@ -92,7 +93,7 @@ def open_usual(
 
     Not checked: what `verify` does not check.
     """
-    if not (nonce and audience and len(text) <= MAX_SIZE):
+    if not (text.startswith(shape.header) and nonce and audience and len(text) <= MAX_SIZE):
         return None
     try:
         return _open(text, shape, issuer_key, audience, nonce, now)
@@ -110,7 +111,7 @@ def _open(
     nonce: str,
     now: UnixSeconds,
 ) -> Opened:
-    header, count, cuts, *_ = shape
+    header, so_far, count, cuts, *_ = shape
     data = text.encode()
     first, last = data.find(b"~"), data.rfind(b"~") + 1
     dot = first - _DOT_AND_SIGNATURE
@@ -119,14 +120,15 @@ def _open(
         "=" in text
         or "+" in text
         or "/" in text
-        or not data.startswith(header)
         or not data.startswith(_ANSWER_HEADER, last)
         or data[dot] != _DOT
         or data[-_DOT_AND_SIGNATURE] != _DOT
     ):
         raise _Unusual
-    # `sd_hash` is over what the issuer signed and over what follows, so one hash serves both.
-    hashing = _sha256(data[:dot])
+    # One hash serves the issuer's signature and, carried on, `sd_hash`.
+    body = data[len(header) : dot]
+    hashing = so_far.copy()
+    hashing.update(body)
     signed = hashing.digest()
     hashing.update(data[dot:last])
 
@@ -138,14 +140,14 @@ def _open(
     sd_hash = _write(hashing.digest(), _URL)[:-1]
     if (
         type(iat) is not int
-        or not now - key_binding.MAX_AGE <= iat <= now + key_binding.SKEW
+        or not now - _MAX_AGE <= iat <= now + _SKEW
         or claims != {"aud": audience, "iat": iat, "nonce": nonce, "sd_hash": sd_hash}
         or _dumps(claims) != answer  # no member twice, as in `canonical_json`
     ):
         raise _Unusual
 
     # The issuer's payload (section 7.1, steps 2 and 3), cut at the places that are known.
-    payload = _decode(data[len(header) : dot])
+    payload = _decode(body)
     (
         head,
         digests_at,
@@ -177,15 +179,13 @@ def _open(
     # As many as announced, all of them texts (`join` takes nothing else), none twice (step 4).
     if len(digests) != count or len("".join(listed)) != HASH_SIZE * count:
         raise _Unusual
-    inner = _NONE
-    if payload[digests_end:x_at] != middle:
-        inner = _inner_digests(payload[digests_end:x_at], shape, digests)
+    piece = payload[digests_end:x_at]
+    inner = _NONE if piece == middle else _inner_digests(piece, shape, digests)
     shown = _disclosures(data[first + 1 : last - 1].split(b"~"), digests, inner, shape)
 
     # Signatures and key are read in one go, each filled up with zeros, which must stay zeros.
-    curve = data[dot + 1 : first] + b"AA" + data[-_SIGNATURE:] + b"AA"
-    curve += payload[x_at:x_end] + b"A" + payload[y_at:y_end] + b"A"
-    raw = _read(curve, _URL, True)  # noqa: FBT003 - positions cost less than names
+    point = payload[x_at:x_end] + b"A" + payload[y_at:y_end] + b"A"
+    raw = _read(data[dot + 1 : first] + b"AA" + data[-_SIGNATURE:] + b"AA" + point, _URL, True)  # noqa: FBT003 - positions cost less than names
     if raw[64] | raw[65] | raw[130] | raw[131] | raw[164] | raw[197]:
         raise _Unusual
     holder = jwk.load_point(raw[132:164] + raw[165:197])

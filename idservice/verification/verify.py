@@ -11,11 +11,11 @@ validity is looked at again in each call.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from typing_extensions import override
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import (
@@ -82,14 +82,17 @@ class PresentationRefused(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What a policy may learn; `verify_presentation` alone makes it."""
 
     policy: str
-    facts: Mapping[str, JsonValue] = field(repr=False)
+    facts: Mapping[str, JsonValue]
     """The listed claims that were shown, by their names in the policy."""
     status_age_s: int
+
+    @override
+    def __repr__(self) -> str:
+        return f"Accepted(policy={self.policy!r}, status_age_s={self.status_age_s!r})"
 
 
 class Verified(NamedTuple):
@@ -114,7 +117,6 @@ class _Path(NamedTuple):
 class _Kind(NamedTuple):
     """An announced kind of credential whose chain leads to the city root."""
 
-    header: str
     shape: Shape
     issuer_key: ec.EllipticCurvePublicKey
     announced: Announced
@@ -187,11 +189,7 @@ def verify_presentation(
         )
     except CryptoError as error:
         raise PresentationRefused(_CODES[type(error)]) from error
-    return Accepted(
-        policy=policy.id,
-        facts=MappingProxyType(_facts(claims, policy)),
-        status_age_s=age,
-    )
+    return Accepted(policy.id, MappingProxyType(_facts(claims, policy)), age)
 
 
 def verify_credential(
@@ -233,7 +231,7 @@ def _usual(
     known = _known_bundles.get(id(trust))
     if known is not None:
         for kind in known.kinds:
-            if presentation.startswith(kind.header) and kind.begins <= now <= kind.ends:
+            if kind.begins <= now <= kind.ends:
                 opened = formats.open_usual(
                     presentation,
                     shape=kind.shape,
@@ -313,7 +311,6 @@ def _kinds(path: _Path, trust: TrustBundle) -> Iterator[_Kind]:
         shape = formats.usual_shape(announced, issuer=trust.issuer)
         if shape is not None:
             yield _Kind(
-                header=shape.header.decode("ascii"),
                 shape=shape,
                 issuer_key=leaf.public_key,
                 announced=announced,
@@ -345,21 +342,19 @@ def _facts(claims: JsonObject, policy: Policy) -> dict[str, JsonValue]:
     """Pick what the policy lists; nothing else leaves."""
     facts: dict[str, JsonValue] = {}
     for name in policy.required:
-        value = _claim(claims, name)
-        if value is None or (name in _MUST_BE_TRUE and value is not True):
+        value = _inside(claims, name) if name in _INSIDE else claims.get(name)
+        if value is None or (value is not True and name in _MUST_BE_TRUE):
             raise PresentationRefused(Refusal.POLICY)
         facts[name] = value
     for name in policy.optional:
-        value = _claim(claims, name)
+        value = _inside(claims, name) if name in _INSIDE else claims.get(name)
         if value is not None:
             facts[name] = value
     return facts
 
 
-def _claim(claims: JsonObject, name: str) -> JsonValue:
-    """Find a claim by its name in the catalogue: a dot separates a member from its object."""
-    if name not in _INSIDE:
-        return claims.get(name)
+def _inside(claims: JsonObject, name: str) -> JsonValue:
+    """Find a claim whose name in the catalogue says of which object it is a member."""
     outer, inner = _INSIDE[name]
     members = claims.get(outer)
     return members.get(inner) if isinstance(members, dict) else None

@@ -91,6 +91,14 @@ def test_sec6_2_2_a_private_half_that_does_not_fit_is_refused(d: Any) -> None:
         jwk.parse_private({**RFC7517, "d": d})
 
 
+def test_a_point_is_loaded_as_the_jwk_that_holds_it() -> None:
+    point = base64url.decode(str(RFC7517["x"])) + base64url.decode(str(RFC7517["y"]))
+    assert jwk.load_point(point) == jwk.parse_public({**RFC7517})
+    for wrong in (point[:-1], point + b"\0", bytes(64), point[:-1] + bytes([point[-1] ^ 1]), b""):
+        with pytest.raises(Malformed):
+            jwk.load_point(wrong)
+
+
 def test_rfc7638_a_thumbprint_hashes_the_required_members_alone() -> None:
     # RFC 7517's key; the digest was computed with sha256sum over the text of RFC 7638, section 3.
     key = jwk.parse_public({**RFC7517, "kid": "1"})

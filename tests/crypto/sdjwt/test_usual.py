@@ -1,6 +1,7 @@
 """The shortcut says what `verify` says, or nothing; only a wrong signature is final."""
 
 import json
+import string
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -267,7 +268,7 @@ def test_the_times_allowed_pass(late: int) -> None:
     assert quick(shown("resident"), now=UnixSeconds(sd_jwts.NOW + late)) is not None
 
 
-@pytest.mark.parametrize("last", "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+@pytest.mark.parametrize("last", string.ascii_letters + string.digits + "-_")
 def test_stray_bits_of_disclosures_that_are_signed_do_not_pass(last: str) -> None:
     for array in (["s", "resident", None], ["sa", "resident", None], ["sal", "resident", None]):
         text = sd_jwts.b64(json.dumps(array, separators=(",", ":")))[:-1] + last
@@ -371,3 +372,35 @@ def test_what_somebody_else_signed_for_the_holder_does_not_pass() -> None:
         signer=jws.es256_signer(sd_jwts.STRANGER),
     )
     assert quick(f"{before}~{stolen}") is None
+
+
+def test_a_wrong_length_of_a_disclosure_that_is_signed_does_not_pass() -> None:
+    for array in (["s", "resident", None], ["sa", "resident", None], ["sal", "resident", None]):
+        text = sd_jwts.b64(json.dumps(array, separators=(",", ":")))
+        for more in ("A", "AA", "AAA", "AAAA"):
+            assert quick(with_digest(text + more)) is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"top": Hidden(frozenset(HIDDEN), 0)},
+        {"top": Hidden(frozenset({"exp"}), 1)},
+        {"top": Hidden(frozenset({"_sd"}), 1)},
+        {"top": Hidden(frozenset({"address"}), 1)},
+        {"inner": Hidden(frozenset({"..."}), 1)},
+        {"inner_name": "zone"},
+        {"visible": {**VISIBLE, "address": "Quay 7"}},
+    ],
+)
+def test_a_shape_that_no_usual_credential_has_is_our_own_mistake(changes: dict[str, Any]) -> None:
+    usual_one: dict[str, Any] = {
+        "header": HEADER_TEXT,
+        "visible": VISIBLE,
+        "uri": URI,
+        "top": SHAPE.top,
+        "inner_name": "address",
+        "inner": SHAPE.inner,
+    }
+    with pytest.raises(ValueError, match=r"usual|inner"):
+        shape.of(**{**usual_one, **changes})

@@ -8,7 +8,7 @@ import pytest
 from crypto.instant import UnixSeconds
 from idservice import period
 from idservice.errors import Refusal
-from idservice.verification import trust, verify
+from idservice.verification import formats, trust, verify
 from idservice.verification.policy import Policy
 from tests.fakes import certificates, showing
 from tests.fakes import city as cities
@@ -101,7 +101,7 @@ def test_a_claim_whose_own_name_has_the_dot_is_not_the_member() -> None:
 
 
 def test_an_address_that_is_no_object_is_no_fact() -> None:
-    assert verify._claim({"address": "Quay 7"}, "address.locality") is None
+    assert verify._inside({"address": "Quay 7"}, "address.locality") is None
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,65 @@ def test_nothing_of_a_holder_is_kept_between_calls() -> None:
     (known,) = verify._known_bundles.values()
     assert known.trust is CITY.trust
     assert set(known.by_x5c) == {CITY.announced.x5c_text}
-    assert [kind.header for kind in known.kinds] == [show(CITY, "resident").partition(".")[0] + "."]
+    assert [kind.shape.header for kind in known.kinds] == [
+        show(CITY, "resident").partition(".")[0] + "."
+    ]
+
+
+def usual(text: str, at: Counter, now: int = cities.NOW) -> verify.Verified | None:
+    """Take the shortcut alone, by hand."""
+    found = verify._usual(text, at.audience, at.nonce, at.city.trust, UnixSeconds(now))
+    if found is None:
+        return None
+    (shown, index, holder), kind = found
+    claims = formats.usual_claims(kind.shape, shown=shown, index=index, holder=holder)
+    return verify.Verified(claims, holder, kind.announced, index)
+
+
+def general(text: str, at: Counter) -> verify.Verified:
+    """Take the general steps alone."""
+    return verify._verify(text, at.audience, at.nonce, at.city.trust, CITY.now)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("resident",),
+        tuple(name for name in cities.RESIDENT if name != "portrait"),
+        ("address.locality", "locality", "portrait", "renewal_handle"),
+    ],
+)
+def test_what_our_issuer_writes_takes_the_shortcut_and_means_the_same(
+    names: tuple[str, ...],
+) -> None:
+    shown = show(CITY, *names)
+    expected = general(shown, LIBRARY)
+    assert usual(shown, LIBRARY) == expected
+    at_us = {"audience": LIBRARY.audience, "nonce": LIBRARY.nonce}
+    assert verify.verify_credential(shown, **at_us, trust=CITY.trust, now=CITY.now) == expected
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"exp": CITY.announced.exp - 1}, {"nbf": CITY.announced.nbf + 1}, {"vct": "x"}, {"iat": 1}],
+)
+def test_what_is_not_as_announced_takes_the_general_steps(changes: dict[str, object]) -> None:
+    LIBRARY.check(show(CITY, "resident"))
+    assert usual(show(CITY, "resident", changes=changes), LIBRARY) is None
+
+
+def test_the_shortcut_ends_with_the_period_and_its_certificate() -> None:
+    shown = show(CITY, "resident")
+    LIBRARY.check(shown)
+    (kind,) = verify._known_bundles[id(CITY.trust)].kinds
+    for now, taken in (
+        (kind.begins - 1, False),
+        (kind.begins, True),
+        (kind.ends, True),
+        (kind.ends + 1, False),
+    ):
+        text = show(CITY, "resident", now=now)
+        assert (usual(text, LIBRARY, now) is not None) is taken
 
 
 def test_no_more_than_a_few_bundles_are_kept() -> None:
