@@ -31,11 +31,13 @@ _SET_PTRACER = 0x59616D61
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[LogOffice]:
-    """Put a log together on SQLite and a folder, and open it."""
-    url = f"sqlite:///{folder}/lasting.db"
-    if not (folder / "lasting.db").exists():
-        engine.migrate(url, transparency.OFFICE, short_lived=False)
+def opened(folder: Path, url: str | None = None) -> Iterator[LogOffice]:
+    """Put a log together on a database (SQLite in the folder, if no other) and open it."""
+    file = folder / "lasting.db"
+    if url is None:
+        url = f"sqlite:///{file}"
+        if not file.exists():
+            engine.migrate(url, transparency.OFFICE, short_lived=False)
     database = engine.open_database(url, short_lived=False)
     with closing(PublishedFolder(folder / PUBLIC)) as files:
         office = log_office.make(store=SqlLog(database), files=files)
@@ -44,10 +46,10 @@ def opened(folder: Path) -> Iterator[LogOffice]:
     engine.close(database)
 
 
-def append(folder: Path, first: int, count: int) -> None:
+def append(folder: Path, first: int, count: int, url: str | None = None) -> None:
     """Append entries, and write down each receipt once it is there."""
     kept = os.open(folder / ACKNOWLEDGED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with opened(folder) as office:
+    with opened(folder, url) as office:
         for number in range(first, first + count):
             receipt = office.log.append(trees.entry(number), expected=None)
             head = receipt.checkpoint.checkpoint.head
@@ -56,13 +58,13 @@ def append(folder: Path, first: int, count: int) -> None:
     os.close(kept)
 
 
-def victim(folder: str, first: int, count: int, told: Connection) -> None:
+def victim(folder: str, first: int, count: int, told: Connection, url: str | None = None) -> None:
     """Wait until somebody watches, then append."""
     ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
     told.send(os.getpid())
     told.recv()
     try:
-        append(Path(folder), first, count)
+        append(Path(folder), first, count, url)
     except LogError:
         os._exit(1)
     os._exit(0)
@@ -75,6 +77,7 @@ class Survivors:
     folder: Path
     roots: dict[int, Hash]
     seen: Note | None = None
+    url: str | None = None
 
     def look(self) -> list[bytes]:
         """Check the folder as an outsider who goes on from what was seen; return all entries."""
@@ -96,7 +99,7 @@ class Survivors:
     def check(self) -> None:
         """Look at what the crash left, start anew, look again, and count what was promised."""
         self.look()
-        with opened(self.folder) as office:
+        with opened(self.folder, self.url) as office:
             recorded = office.log.size()
             newest = office.store.newest()
             assert newest is not None

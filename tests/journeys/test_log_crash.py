@@ -9,12 +9,13 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.fakes import engines, log_victim, trees
+from idservice.storage import engine, transparency
+from tests.fakes import engines, log_victim, postgres, trees
 from tests.fakes.log_victim import Survivors
 
 WRITES = ("write", "pwrite64", "fsync", "fdatasync", "rename", "unlink", "mkdir", "ftruncate")
@@ -32,11 +33,11 @@ needs_strace = pytest.mark.skipif(
 )
 
 
-def prepared(folder: Path) -> Survivors:
+def prepared(folder: Path, url: str | None = None) -> Survivors:
     """Begin in the middle of a tile, with some entries published."""
     folder.mkdir()
-    log_victim.append(folder, 0, 4)
-    survivors = Survivors(folder=folder, roots={})
+    log_victim.append(folder, 0, 4, url)
+    survivors = Survivors(folder=folder, roots={}, url=url)
     survivors.look()
     return survivors
 
@@ -128,13 +129,13 @@ def test_log_whose_disk_fails_at_every_sync_publishes_nothing_that_may_be_lost()
         fail_at(folder, steps(folder / "count", SYNCS))
 
 
-def kill_again_and_again(folder: Path, rounds: int) -> None:
-    survivors = prepared(folder / "log")
+def kill_again_and_again(folder: Path, rounds: int, url: str | None = None) -> None:
+    survivors = prepared(folder / "log", url)
     kept = survivors.folder / log_victim.ACKNOWLEDGED
     for number in range(1, rounds + 1):
         first, before = 10_000 * number, len(kept.read_bytes())
         here, there = FORKS.Pipe()
-        arguments = (str(survivors.folder), first, 10_000, there)
+        arguments = (str(survivors.folder), first, 10_000, there, url)
         process = FORKS.Process(target=log_victim.victim, args=arguments)
         process.start()
         there.close()
@@ -151,14 +152,28 @@ def kill_again_and_again(folder: Path, rounds: int) -> None:
     assert trees.entry(10_000 * rounds) in survivors.look()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    if request.param == "sqlite":
+        yield None
+        return
+    reason = postgres.absent()
+    if reason is not None:
+        pytest.skip(reason)
+    with postgres.running() as server:
+        address = server.database("killed")
+        engine.migrate(address, transparency.OFFICE, short_lived=False)
+        yield address
+
+
 @pytest.mark.attack("TLOG-004")
-def test_log_killed_now_and_then_loses_and_doubles_nothing() -> None:
+def test_log_killed_now_and_then_loses_and_doubles_nothing(url: str | None) -> None:
     with engines.quick_folder() as folder:
-        kill_again_and_again(folder, 5)
+        kill_again_and_again(folder, 5, url)
 
 
 @pytest.mark.long
 @pytest.mark.attack("TLOG-004")
-def test_log_killed_two_hundred_times_loses_and_doubles_nothing() -> None:
+def test_log_killed_two_hundred_times_loses_and_doubles_nothing(url: str | None) -> None:
     with engines.quick_folder() as folder:
-        kill_again_and_again(folder, 200)
+        kill_again_and_again(folder, 200, url)
