@@ -123,8 +123,8 @@ def bare(material: Material) -> Block:
 def signatures_stubbed(key: ec.EllipticCurvePublicKey) -> Iterator[None]:
     """Let both signature checks, and the loading of the holder's key for one, do nothing.
 
-    All else stays: hashes, base64, and `_der`'s caller. The road without the shortcut
-    (`jws.verify_signature`, `jwk.parse_public`) is not walked by this material.
+    All else stays, the hashes that are signed and the base64 of signatures and key included. The
+    general steps, which call `jws.verify_signature` and `jwk.parse_public`, are not taken here.
     """
     checked, loaded = jws.check_digest, jwk.load_point
     jws.check_digest = lambda *_: None  # type: ignore[assignment]
