@@ -96,7 +96,7 @@ def test_proofs_hold_for_large_trees(sizes: tuple[int, int]) -> None:
 
 
 def test_every_single_bit_change_of_a_small_proof_is_refused() -> None:
-    for new in range(1, 14):
+    for new in range(1, 10):
         for old in range(1, new):
             for path in twisted(consistent(old, new).path, range(256)):
                 changed = ConsistencyProof(path=path)
@@ -112,7 +112,7 @@ def test_every_single_bit_change_of_a_small_proof_is_refused() -> None:
 
 
 def test_a_bit_change_in_any_hash_of_a_proof_is_refused_up_to_300() -> None:
-    for new in range(14, 301):
+    for new in range(10, 301):
         old = 1 + (new * 7919) % (new - 1)
         for path in twisted(consistent(old, new).path, range(new % 256, new % 256 + 1)):
             with pytest.raises(Refused):
