@@ -1,0 +1,1 @@
+"""The pairing-friendly curve BLS12-381, by other people's well-kept code."""
