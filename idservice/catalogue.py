@@ -48,8 +48,8 @@ BBS_SCHEMA: Final = 1
 """Version of the slot order; another order is another version."""
 BBS_SLOTS: Final = CLAIMS
 """Which claim stands in which slot of a BBS credential; the bundle says it to everybody."""
-BBS_HASHED: Final = frozenset({BBS_SLOTS.index("portrait")})
-"""Slots that are signed by their digest, the octets beside it."""
+HASHED_CLAIMS: Final = frozenset({"portrait"})
+"""Claims whose slot is signed by its digest, the octets beside it."""
 
 PORTRAIT_LIMIT: Final = 24 * 1024
 """Octets of the JPEG."""

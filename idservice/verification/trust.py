@@ -73,7 +73,24 @@ _ANNOUNCED = frozenset(
         "address_digests",
     }
 )
+_ANNOUNCED_BBS = frozenset(
+    {
+        "configuration",
+        "format",
+        "vct",
+        "schema",
+        "period",
+        "nbf",
+        "exp",
+        "public_key",
+        "header",
+        "slots",
+    }
+)
+BBS_ALG: Final = "idservice-BBS-NYM-SHA256-1"
 _STATUS = frozenset({"uri", "size", "bits"})
+_BBS_KEY_LENGTH = 96
+_MOST_SLOTS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +124,32 @@ class Announced:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnnouncedBbs:
+    """What all BBS credentials of one configuration and period have in common."""
+
+    configuration: str
+    format: str
+    vct: str
+    schema: int
+    period: Period
+    nbf: UnixSeconds
+    exp: UnixSeconds
+    public_key: bytes
+    """96 octets, a point of G2; checked where it is used."""
+    header: bytes
+    """The issuer header, octet by octet the same in every credential."""
+    slots: tuple[str, ...]
+    """The claim in each slot."""
+
+    @property
+    def hashed(self) -> frozenset[int]:
+        """The slots that are signed by their digest."""
+        return frozenset(
+            place for place, name in enumerate(self.slots) if name in catalogue.HASHED_CLAIMS
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrustBundle:
     """A bundle whose signature was checked; only `parse` makes it."""
 
@@ -119,6 +162,7 @@ class TrustBundle:
     root: x509.Certificate
     root_fingerprint: bytes
     announced: tuple[Announced, ...]
+    announced_bbs: tuple[AnnouncedBbs, ...]
     policies: Mapping[str, Policy]
     status_lists: Mapping[str, AnnouncedStatus]
     """The same lists by their address."""
@@ -126,6 +170,13 @@ class TrustBundle:
     def find(self, *, configuration: str, period: Period) -> Announced | None:
         """Return what is announced for a configuration and period."""
         for announced in self.announced:
+            if announced.configuration == configuration and announced.period == period:
+                return announced
+        return None
+
+    def find_bbs(self, *, configuration: str, period: Period) -> AnnouncedBbs | None:
+        """Return what is announced for a BBS configuration and period."""
+        for announced in self.announced_bbs:
             if announced.configuration == configuration and announced.period == period:
                 return announced
         return None
@@ -204,6 +255,46 @@ def announce(announced: Announced) -> JsonObject:
     }
 
 
+def announce_bbs(announced: AnnouncedBbs) -> JsonObject:
+    """Return the JSON object in which one BBS configuration and period is announced."""
+    return {
+        "configuration": announced.configuration,
+        "format": announced.format,
+        "vct": announced.vct,
+        "schema": announced.schema,
+        "period": announced.period,
+        "nbf": announced.nbf,
+        "exp": announced.exp,
+        "public_key": base64url.encode(announced.public_key),
+        "header": base64url.encode(announced.header),
+        "slots": [*announced.slots],
+    }
+
+
+def bbs_header(
+    *,
+    issuer: str,
+    vct: str,
+    schema: int,
+    period: Period,
+    nbf: UnixSeconds,
+    exp: UnixSeconds,
+) -> bytes:
+    """Return the one issuer header of a period's BBS credentials."""
+    return canonical_json.serialize(
+        {
+            "alg": BBS_ALG,
+            "typ": "jwp",
+            "iss": issuer,
+            "vct": vct,
+            "schema": schema,
+            "period": period,
+            "nbf": nbf,
+            "exp": exp,
+        }
+    )
+
+
 def fingerprint_text(fingerprint: bytes) -> str:
     """Write a root fingerprint for people: hexadecimal, in groups of four."""
     digits = fingerprint.hex()
@@ -237,11 +328,8 @@ def _payload(given: JsonObject, *, root: x509.Certificate, fingerprint: bytes) -
     if given["type"] != TYPE:
         raise Malformed("not a trust bundle")
     issuer = members.matching(_BASE, given["issuer"])
-    announced = tuple(_announced(each, issuer) for each in members.array(given["announced"]))
-    instances = {(each.configuration, each.period) for each in announced}
+    announced, announced_bbs = _all_announced(members.array(given["announced"]), issuer)
     lists = {each.status.uri: each.status for each in announced}
-    if not len(announced) == len(instances) == len(lists):
-        raise Refused("a configuration, period or status list is announced twice")
     policies = tuple(policy.parse(each) for each in members.array(given["policies"]))
     by_id = {each.id: each for each in policies}
     if len(by_id) != len(policies):
@@ -258,26 +346,80 @@ def _payload(given: JsonObject, *, root: x509.Certificate, fingerprint: bytes) -
         root=root,
         root_fingerprint=fingerprint,
         announced=announced,
+        announced_bbs=announced_bbs,
         policies=MappingProxyType(by_id),
         status_lists=MappingProxyType(lists),
     )
 
 
-def _announced(value: JsonValue, issuer: str) -> Announced:
-    given = members.exact(value, _ANNOUNCED)
-    if given["format"] != catalogue.FORMAT:
-        raise Refused("an unknown format")
+def _all_announced(
+    values: list[JsonValue], issuer: str
+) -> tuple[tuple[Announced, ...], tuple[AnnouncedBbs, ...]]:
+    plain: list[Announced] = []
+    bbs: list[AnnouncedBbs] = []
+    for value in values:
+        match members.any_object(value).get("format"):
+            case catalogue.FORMAT:
+                plain.append(_announced(value, issuer))
+            case catalogue.BBS_FORMAT:
+                bbs.append(_announced_bbs(value, issuer))
+            case _:
+                raise Refused("an unknown format")
+    instances = {(each.configuration, each.period) for each in plain}
+    instances |= {(each.configuration, each.period) for each in bbs}
+    if len(instances) != len(values) or len({each.status.uri for each in plain}) != len(plain):
+        raise Refused("a configuration, period or status list is announced twice")
+    return tuple(plain), tuple(bbs)
+
+
+def _times(given: JsonObject) -> tuple[UnixSeconds, UnixSeconds]:
     nbf, exp = members.whole(given["nbf"]), members.whole(given["exp"])
     if nbf >= exp:
         raise Refused("a period ends before it begins")
+    return UnixSeconds(nbf), UnixSeconds(exp)
+
+
+def _announced_bbs(value: JsonValue, issuer: str) -> AnnouncedBbs:
+    given = members.exact(value, _ANNOUNCED_BBS)
+    nbf, exp = _times(given)
+    vct = _below(issuer, given["vct"])
+    schema, period = members.whole(given["schema"]), Period(members.whole(given["period"]))
+    header = bbs_header(issuer=issuer, vct=vct, schema=schema, period=period, nbf=nbf, exp=exp)
+    if given["header"] != base64url.encode(header):
+        raise Refused("an issuer header that says something else, or more, than is announced")
+    public_key = base64url.decode(members.text(given["public_key"]))
+    if len(public_key) != _BBS_KEY_LENGTH:
+        raise Malformed("a BBS public key has 96 octets")
+    slots = members.texts(given["slots"])
+    if not 0 < len(slots) <= _MOST_SLOTS or set(slots) != set(catalogue.CLAIMS):
+        raise Refused("slots for other claims than the catalogue's")
+    if len(set(slots)) != len(slots):
+        raise Refused("two slots for one claim")
+    return AnnouncedBbs(
+        configuration=members.matching(_NAME, given["configuration"]),
+        format=catalogue.BBS_FORMAT,
+        vct=vct,
+        schema=schema,
+        period=period,
+        nbf=nbf,
+        exp=exp,
+        public_key=public_key,
+        header=header,
+        slots=slots,
+    )
+
+
+def _announced(value: JsonValue, issuer: str) -> Announced:
+    given = members.exact(value, _ANNOUNCED)
+    nbf, exp = _times(given)
     return Announced(
         configuration=members.matching(_NAME, given["configuration"]),
         format=catalogue.FORMAT,
         vct=_below(issuer, given["vct"]),
         vct_integrity=members.matching(_INTEGRITY, given["vct_integrity"]),
         period=Period(members.whole(given["period"])),
-        nbf=UnixSeconds(nbf),
-        exp=UnixSeconds(exp),
+        nbf=nbf,
+        exp=exp,
         x5c=x5c.decode(given["x5c"]),
         x5c_text=members.texts(given["x5c"]),
         status=_status(given["status"], issuer),
