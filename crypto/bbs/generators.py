@@ -58,7 +58,7 @@ class Interface:
         return self.api_id + b"MAP_MSG_TO_SCALAR_AS_HASH_"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Generators:
     """Q_1 and the H_i of one number of messages, with P1 in front where they are summed."""
 
@@ -115,10 +115,13 @@ def hashed(interface: Interface, count: int) -> Sequence[Point]:
     return points
 
 
+@lru_cache(maxsize=_SETS_KEPT)
 def domain(
     interface: Interface, *, public_key: bytes, generators: Generators, header: bytes
 ) -> int:
     """Bind key, generators, interface and header into one scalar.
+
+    Kept for the last few: an issuer has one key and one header a period.
 
     Spec: section 4.2.1.
     """

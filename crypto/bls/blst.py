@@ -28,8 +28,8 @@ from crypto.errors import Malformed
 _AFFINE1, _JACOBIAN1, _AFFINE2, _JACOBIAN2 = 96, 144, 192, 288
 _FR, _FP, _FP12, _LINES = 32, 48, 576, 68 * 288
 _BITS = 255
-_WINDOW = 7
-"""Bits of the window of a table: 6 KiB a point."""
+_WINDOW = 8
+"""Bits of the window of a table: 12 KiB a point, and little faster beyond."""
 
 _FUNCTIONS: Final[dict[str, tuple[Any, str]]] = {
     "blst_p1_uncompress": (ctypes.c_int, "pp"),
@@ -145,6 +145,8 @@ class Blst:
     def sum_of(self, points: Sequence[Point], scalars: Sequence[int]) -> Point:
         """Return a sum over points seen once; not in constant time."""
         count = len(points)
+        if count == 1 == len(scalars):  # for one, blst's sum is slower than its multiple
+            return self.multiply(points[0], octets_of(scalars[0]))
         affine, packed, total = self.affine(points), _packed(scalars, count), _buffer(_JACOBIAN1)
         scratch = self.scratch("blst_p1s_mult_pippenger_scratch_sizeof", count)
         self._c.blst_p1s_mult_pippenger(
