@@ -39,6 +39,7 @@ from idservice.period import Period
 from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
+from idservice.verification.trust import TrustBundle
 from idservice.web import application, redaction
 
 OFFICE: Final = "issuer"
@@ -69,6 +70,11 @@ class Folder:
             found = self._load()
             if found.trust.version > self._keys.trust.version:
                 self._keys = found
+
+    @property
+    def trust(self) -> TrustBundle:
+        """The bundle in force now."""
+        return self._keys.trust
 
     def issuing(self, number: Period, configuration: str) -> IssuingKey | None:
         """Return the key of a period, None where none is announced."""

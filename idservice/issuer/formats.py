@@ -3,10 +3,11 @@
 Carries out DESIGN section 3. Everything that is always visible comes from what the trust bundle
 announces for the period; only index, salts, digests, holder key and signature differ between two
 instances. `iat` is left out. Every claim of the catalogue is there, `null` where a person has
-none, so that not even the number of digests tells anything.
+none, so that not even the number of digests tells anything. Whether a shown one is ours, valid
+and shown by its holder is for `verification.verify`; here stands what renewal asks beyond that.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from types import MappingProxyType
@@ -17,12 +18,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
-from crypto.errors import Expired, Malformed, NotYetValid, Refused, Untrusted
+from crypto.errors import Expired, Malformed, Refused
 from crypto.instant import UnixSeconds
-from crypto.jose import jwk
-from crypto.sdjwt import issue, sd_jwt, verify
+from crypto.sdjwt import issue, verify
 from crypto.sdjwt.issue import Frame
-from crypto.sdjwt.sd_jwt import SdJwtWithKeyBinding
 from crypto.sealed.handle import Handle
 from crypto.status import reference
 from crypto.status.reference import Reference
@@ -30,9 +29,9 @@ from idservice import catalogue, period
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Entitlement, IssuingKey
+from idservice.verification import formats as presentations
 from idservice.verification.trust import Announced
-
-CLOCK_SKEW: Final = 60
+from idservice.verification.verify import Verified
 
 _FRAME: Final = Frame(disclosable=frozenset(tuple(name.split(".")) for name in catalogue.CLAIMS))
 
@@ -50,15 +49,6 @@ class Shown:
 
 Holder = tuple[ec.EllipticCurvePublicKey, int]
 """The key and the status index of one instance."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """What a shown credential must answer."""
-
-    audience: str
-    check_nonce: Callable[[str], None]
-    now: UnixSeconds
 
 
 class Issue(Protocol):
@@ -113,75 +103,47 @@ ISSUE: Final[Mapping[str, Issue]] = MappingProxyType({catalogue.CONFIGURATION: i
 """Credential configuration to how it is made."""
 
 
-def read_sd_jwt(presentation: str, *, keys: Sequence[IssuingKey], question: Question) -> Shown:
-    """Read an instance that its holder shows us with everything in it.
+def claimed_nonce(presentation: str) -> str:
+    """Return the nonce that the holder claims to answer, with nothing checked.
+
+    It says by itself whether it is ours; `verify.verify_credential`, asked with it, checks that
+    the holder signed it.
 
     Raises:
-        CryptoError: it is not one of ours, not valid now, not shown by its holder to us, or
-            something is held back.
-        ServiceError: `invalid_nonce`.
+        CryptoError: nothing that can be taken apart, or nobody shows it.
     """
-    shown = sd_jwt.parse(presentation)
-    if not isinstance(shown, SdJwtWithKeyBinding):
-        raise Malformed("no key binding")
-    chain = shown.sd_jwt.issuer.header.get("x5c")
-    key = next((each for each in keys if [*each.announced.x5c_text] == chain), None)
-    if key is None:
-        raise Untrusted("not signed by an announced key")
-    nonce = _nonce(shown)
-    question.check_nonce(nonce)
-    verified = verify.verify(
-        shown,
-        issuer_key=jwk.parse_public(key.public_jwk),
-        audience=question.audience,
-        nonce=nonce,
-        now=question.now,
-    )
-    content = verified.claims
-    _check_validity(content, key, question.now)
-    return _shown(content, key.announced, question.now)
+    answer = presentations.parse(presentation).key_binding
+    nonce = canonical_json.parse_object(answer.payload).get("nonce")
+    if not isinstance(nonce, str) or not nonce:
+        raise Malformed("no nonce")
+    return nonce
 
 
-def _shown(content: JsonObject, announced: Announced, now: UnixSeconds) -> Shown:
+def read_shown(verified: Verified, *, now: UnixSeconds) -> Shown:
+    """Read a verified instance off which its holder took nothing.
+
+    Raises:
+        CryptoError: something is held back, it has other times than announced, or it ended:
+            verifiers bear with clocks that differ, the issuer's own is the city's.
+        ValueError: `enrolled_until` is no date.
+    """
+    content, announced = verified.claims, verified.announced
+    if (content.get("nbf"), content.get("exp")) != (announced.nbf, announced.exp):
+        raise Refused("other times than announced")
+    if now >= announced.exp:
+        raise Expired("its period is over")
     if not all(_has(content, name) for name in catalogue.CLAIMS):
         raise Refused("not everything is disclosed")
     handle, until = content["renewal_handle"], content["enrolled_until"]
     if not isinstance(handle, str) or not isinstance(until, str):
         raise Malformed("renewal_handle and enrolled_until are texts")
-    listed = reference.parse(content)
-    if listed.uri != announced.status.uri:
-        raise Refused("the list of another period")
     return Shown(
         person=claims.from_claims(content, today=period.day(now)),
         handle=Handle(base64url.decode(handle)),
         enrolled_until=date.fromisoformat(until),
         announced=announced,
-        index=listed.index,
+        index=verified.status_index,
     )
-
-
-def _check_validity(content: JsonObject, key: IssuingKey, now: UnixSeconds) -> None:
-    announced = key.announced
-    expected = {
-        "iss": key.issuer,
-        "vct": announced.vct,
-        "nbf": announced.nbf,
-        "exp": announced.exp,
-    }
-    if any(content.get(name) != value for name, value in expected.items()):
-        raise Refused("not as announced")
-    if now < announced.nbf - CLOCK_SKEW:
-        raise NotYetValid("its period has not begun")
-    if now >= announced.exp:
-        raise Expired("its period is over")
-
-
-def _nonce(shown: SdJwtWithKeyBinding) -> str:
-    """Return the nonce that the holder claims to answer; `verify` checks that it is signed."""
-    nonce = canonical_json.parse_object(shown.key_binding.payload).get("nonce")
-    if not isinstance(nonce, str) or not nonce:
-        raise Malformed("no nonce")
-    return nonce
 
 
 def _has(content: JsonObject, name: str) -> bool:

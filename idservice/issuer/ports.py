@@ -14,6 +14,7 @@ from typing import Protocol
 
 from idservice.issuer.model import IssuingKey, StatusList
 from idservice.period import Period
+from idservice.verification.trust import TrustBundle
 
 
 class Act(StrEnum):
@@ -159,6 +160,11 @@ class LastingStore(Protocol):
 
 class Keys(Protocol):
     """The issuer's keys, as far as the trust bundle announces them."""
+
+    @property
+    def trust(self) -> TrustBundle:
+        """The bundle in force; a later reading may find a newer one."""
+        ...
 
     def issuing(self, period: Period, configuration: str) -> IssuingKey | None:
         """Return the key of a period, None where none is announced."""

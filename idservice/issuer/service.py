@@ -35,6 +35,7 @@ from idservice.issuer.model import (
 from idservice.issuer.ports import Act, Keys, LastingStore, PendingStore, Unit
 from idservice.issuer.protocol import CredentialRequest, Proven, TokenRequest
 from idservice.period import Period
+from idservice.verification import verify
 
 MINUTE = 60
 
@@ -176,16 +177,18 @@ class Issuer:
             ServiceError: `invalid_nonce`; `credential_request_denied` for everything else.
         """
         stores, now = self._stores, self._stores.clock.now()
-        question = formats.Question(
-            audience=stores.issuer,
-            check_nonce=lambda text: protocol.check_nonce(text, key=self._nonce_key, now=now),
-            now=now,
-        )
         try:
-            shown = formats.read_sd_jwt(
-                presentation, keys=self._keys.announced(), question=question
+            nonce = formats.claimed_nonce(presentation)
+            protocol.check_nonce(nonce, key=self._nonce_key, now=now)
+            verified = verify.verify_credential(
+                presentation,
+                audience=stores.issuer,
+                nonce=nonce,
+                trust=self._keys.trust,
+                now=now,
             )
-        except (CryptoError, ValueError) as error:
+            shown = formats.read_shown(verified, now=now)
+        except (verify.PresentationRefused, CryptoError, ValueError) as error:
             raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED) from error
         if period.day(now) >= shown.enrolled_until:
             raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)

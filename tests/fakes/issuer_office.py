@@ -60,6 +60,7 @@ class CityKeys:
     """The keys of the announced periods, as far as this test lends them."""
 
     def __init__(self, city: FakeCity) -> None:
+        self.trust = city.trust
         self._keys = {
             (each.configuration, each.period): IssuingKey(
                 issuer=city.issuer,

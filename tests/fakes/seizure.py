@@ -24,6 +24,7 @@ from idservice.issuer.protocol import TokenRequest
 from idservice.issuer.schedule import Schedule, StatusKey
 from idservice.issuer.service import Desk, Issuer, Stores
 from idservice.period import Period
+from idservice.verification.trust import TrustBundle
 from tests.fakes import city as cities
 from tests.fakes import engines
 from tests.fakes.city import FakeCity
@@ -46,6 +47,10 @@ class CityKeys:
     """The issuer's keys, those of the fake city."""
 
     city: FakeCity
+
+    @property
+    def trust(self) -> TrustBundle:
+        return self.city.trust
 
     def issuing(self, period: Period, configuration: str) -> IssuingKey | None:
         found = self.city.trust.find(configuration=configuration, period=period)
