@@ -29,7 +29,6 @@ from idservice.apps.keys import IssuerKeys
 from idservice.apps.settings import IssuerSettings, UnusableSettings
 from idservice.auditor import schema
 from idservice.clock import Clock
-from idservice.errors import ServiceError
 from idservice.issuer import metadata, web
 from idservice.issuer.model import IssuingKey
 from idservice.issuer.schedule import Schedule
@@ -40,7 +39,7 @@ from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
 from idservice.verification.trust import TrustBundle
-from idservice.web import application, redaction
+from idservice.web import application, timers
 
 OFFICE: Final = "issuer"
 
@@ -160,11 +159,11 @@ def create_app(settings: IssuerSettings, *, clock: Clock, random_bytes: RandomBy
     async def tick_for_ever() -> None:
         while True:
             await asyncio.sleep(TICK)
-            await _guarded(tick)
+            await timers.turn(tick, office=OFFICE)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        await _guarded(tick)
+        await timers.turn(tick, office=OFFICE)
         timer = asyncio.create_task(tick_for_ever())
         try:
             yield
@@ -248,21 +247,3 @@ def _check_paths(loaded: IssuerKeys, *, now: UnixSeconds) -> None:
         raise UnusableSettings(f"a key has no path to the city root ({error})") from error
     if leaf.uris != (loaded.trust.issuer,):
         raise UnusableSettings("status.crt is for another base address")
-
-
-async def _guarded(act: Callable[[], object]) -> None:
-    """Run one turn of a timer in a thread; a fault of ours costs one turn and one log line."""
-    try:
-        await asyncio.to_thread(act)
-    except ServiceError:
-        return  # the database is away; the next turn tries again
-    except Exception as error:  # noqa: BLE001, a timer must outlive a fault, and say so without data
-        redaction.to_standard_error(
-            redaction.line(
-                event="fault",
-                office=OFFICE,
-                route="timer",
-                error=type(error).__name__,
-                where=redaction.where(error.__traceback__),
-            )
-        )

@@ -28,13 +28,12 @@ from idservice.auditor import schema
 from idservice.clients import status_lists
 from idservice.clients.status_lists import PublishedKnowledge
 from idservice.clock import Clock
-from idservice.errors import ServiceError
 from idservice.storage import engine
 from idservice.storage import verifier as storage
 from idservice.verification import openid4vp
 from idservice.verifier import model, web
 from idservice.verifier.service import Verifier
-from idservice.web import application, redaction
+from idservice.web import application, timers
 
 OFFICE: Final = "verifier"
 
@@ -124,28 +123,30 @@ def create_app(settings: VerifierSettings, *, clock: Clock, random_bytes: Random
 
     async def refresh_for_ever() -> None:
         # the first turn fetches everything: what is in the folder may be a day old
-        await _guarded(lambda: parts.knowledge.refresh(now=clock.now(), everything=True))
+        await timers.turn(
+            lambda: parts.knowledge.refresh(now=clock.now(), everything=True), office=OFFICE
+        )
         while True:
             await asyncio.sleep(REFRESH if parts.service.ready() else RETRY)
-            await _guarded(parts.refresh)
+            await timers.turn(parts.refresh, office=OFFICE)
 
     async def reap_for_ever() -> None:
         while True:
-            await _guarded(parts.service.reap)
+            await timers.turn(parts.service.reap, office=OFFICE)
             await asyncio.sleep(REAP)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        timers = [
+        running = [
             asyncio.create_task(refresh_for_ever()),
             asyncio.create_task(reap_for_ever()),
         ]
         try:
             yield
         finally:
-            for timer in timers:
+            for timer in running:
                 timer.cancel()
-            await asyncio.gather(*timers, return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
             parts.close()
 
     return application.create(
@@ -159,24 +160,6 @@ def create_app(settings: VerifierSettings, *, clock: Clock, random_bytes: Random
             lifespan=lifespan,
         )
     )
-
-
-async def _guarded(act: Callable[[], object]) -> None:
-    """Run one turn of a timer in a thread; a fault of ours costs one turn and one log line."""
-    try:
-        await asyncio.to_thread(act)
-    except ServiceError:
-        return  # the database is away; the next turn tries again
-    except Exception as error:  # noqa: BLE001, a timer must outlive a fault, and say so without data
-        redaction.to_standard_error(
-            redaction.line(
-                event="fault",
-                office=OFFICE,
-                route="timer",
-                error=type(error).__name__,
-                where=redaction.where(error.__traceback__),
-            )
-        )
 
 
 def _certificates(settings: VerifierSettings) -> list[x509.Certificate]:

@@ -16,6 +16,7 @@ from idservice.clients.status_lists import NotFetched
 from idservice.errors import Code, ServiceError
 from idservice.verification.openid4vp import ResponseMode
 from idservice.verifier import model
+from idservice.web import timers
 from tests.fakes import city as cities
 from tests.fakes import verifier_folder
 from tests.fakes import verifier_office as offices
@@ -184,8 +185,8 @@ def test_fault_in_a_timer_costs_one_turn_and_one_line_without_data(
     def away() -> None:
         raise ServiceError(Code.UNAVAILABLE)
 
-    asyncio.run(verifier._guarded(fault))
-    asyncio.run(verifier._guarded(away))
+    asyncio.run(timers.turn(fault, office="verifier"))
+    asyncio.run(timers.turn(away, office="verifier"))
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert "RuntimeError" in lines[0]
