@@ -1,5 +1,6 @@
 """`idservice audit`: does the machine hold what the documents say, and no more?"""
 
+import importlib
 import json
 import os
 import subprocess
@@ -12,12 +13,38 @@ from typing import Annotated, Final
 import httpx
 import typer
 from sqlalchemy.exc import SQLAlchemyError
+from typer._click import Command, Context  # Typer's own copy of Click; it has no public name
+from typer.core import TyperGroup
+from typing_extensions import override
 
 from idservice.auditor import comparison, folder, inventory, promises, results, schema, threats
 from idservice.auditor.model import Finding, Inventory, Kind, Problem, Trouble
 from idservice.web import redaction
 
+LINKABILITY: Final = "linkability"
+"""The one command below this one that needs numerics, so it is loaded when it is called for."""
+
+
+class _Parts(TyperGroup):
+    """Finds the command that stands in a module of its own."""
+
+    @override
+    def list_commands(self, ctx: Context) -> list[str]:
+        """Name the commands."""
+        return [*super().list_commands(ctx), LINKABILITY]
+
+    @override
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        """Load one command."""
+        if cmd_name != LINKABILITY:
+            return super().get_command(ctx, cmd_name)
+        part = typer.Typer(rich_markup_mode=None, add_completion=False)
+        importlib.import_module(f"idservice.cli.{cmd_name}").register(part)
+        return typer.main.get_command(part)
+
+
 app = typer.Typer(
+    cls=_Parts,
     help="Compare the documents with the machine. Exit code 1: they differ.",
     no_args_is_help=True,
 )

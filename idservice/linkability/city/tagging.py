@@ -1,0 +1,212 @@
+"""An issuer that marks one person, and what that person's wallet says at receipt.
+
+Whatever is always visible in a credential is announced for everybody; here the issuer changes one
+such value for one person, signs it with the announced key (or with one of its own), and the
+wallet's own receipt checks are called. What an issuer may choose freely, salts and indices of
+SD-JWT, is no mark that a wallet could see: that is adversary M in `game.py`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from crypto.encoding import base64url, canonical_json
+from crypto.encoding.canonical_json import JsonObject
+from crypto.instant import UnixSeconds
+from crypto.jose import jwk, jws
+from crypto.sealed import handle
+from crypto.x509 import issue as certificates
+from crypto.x509 import x5c
+from crypto.x509.issue import Validity
+from crypto.x509.profile import Names, Role
+from idservice import catalogue, period
+from idservice.apps import city_folder, keys
+from idservice.issuer import formats as issuing
+from idservice.issuer.claims import Person
+from idservice.issuer.model import Entitlement, IssuingKey
+from idservice.linkability.city import offices
+from idservice.verification.trust import TrustBundle
+from idservice.wallet import announced
+from idservice.wallet.model import Declined
+
+HONEST: Final = "no mark"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One way to mark, and whether the wallet kept the credential."""
+
+    format: str
+    mark: str
+    kept: bool
+    said: str
+    """The wallet's sentence; empty where it kept the credential."""
+
+    @property
+    def as_it_should(self) -> bool:
+        """Say whether the honest credential was kept and the marked one was not."""
+        return self.kept is (self.mark == HONEST)
+
+
+def attempts(folder: Path, format_id: str, *, seed: int) -> list[Attempt]:
+    """Mark one person in each way.
+
+    Args:
+        folder: of a founded city.
+        format_id: the credential format.
+        seed: of keys and salts.
+    """
+    return _ATTEMPTS[format_id](folder, seed)
+
+
+def _sd_jwt(folder: Path, seed: int) -> list[Attempt]:
+    loaded = keys.load(folder / "issuer", issuer=offices.ISSUER)
+    key = loaded.issuing(period.of(offices.NOW), catalogue.CONFIGURATION)
+    if key is None:
+        raise ValueError("the city has no key for the present period")
+    random_bytes = offices.chance(seed, "tagging")
+    holder = jwk.generate(random_bytes=random_bytes)
+    own = jwk.generate(random_bytes=random_bytes)
+    slip = handle.new_slip(random_bytes=random_bytes)
+    entitlement = Entitlement(
+        person=Person(given_name="Ada"),
+        handle=handle.handle(slip),
+        enrolled_until=period.day(UnixSeconds(offices.NOW + period.LENGTH)),
+        period=key.announced.period,
+        configuration=catalogue.CONFIGURATION,
+        renewal=False,
+    )
+    today = period.day(offices.NOW)
+
+    def issued(signing: IssuingKey = key) -> str:
+        (credential,) = issuing.issue_sd_jwt(
+            signing,
+            entitlement,
+            ((holder.public_key(), 4711),),
+            on=today,
+            random_bytes=random_bytes,
+        )
+        return credential
+
+    announced_values = key.announced
+    own_key = replace(key, sign=jws.es256_signer(own))
+    own_chain = replace(own_key, announced=replace(announced_values, x5c_text=_chain(folder, own)))
+    longer = replace(
+        key, announced=replace(announced_values, exp=UnixSeconds(announced_values.exp + 1))
+    )
+    marked = {
+        HONEST: issued(),
+        "a header of its own": _changed(issued(), key, header=_add({"kid": "ada"})),
+        "a key of its own, announced chain": issued(own_key),
+        "a key of its own, certified by the city": issued(own_chain),
+        "one digest more": _changed(issued(), key, payload=_one_digest_more),
+        "one second more": issued(longer),
+        "one member more": _changed(issued(), key, payload=_add({"iat": offices.NOW})),
+        "another spelling": _changed(issued(), key, spelling=lambda data: data + b" "),
+        "a list of its own": _changed(issued(), key, payload=_own_list),
+    }
+    return [
+        _received(mark, credential, holder=holder, trust=loaded.trust)
+        for mark, credential in marked.items()
+    ]
+
+
+def _received(
+    mark: str, credential: str, *, holder: ec.EllipticCurvePrivateKey, trust: TrustBundle
+) -> Attempt:
+    """Call what the wallet calls when a credential arrives."""
+    said = ""
+    try:
+        announced.check(
+            [credential],
+            keys=[holder],
+            announced=announced.find(
+                trust.announced,
+                credential,
+                configuration=catalogue.CONFIGURATION,
+                periods=(period.of(offices.NOW),),
+            ),
+            issuer=trust.issuer,
+            root=trust.root,
+            now=offices.NOW,
+        )
+    except Declined as error:
+        said = str(error)
+    return Attempt(format=catalogue.FORMAT, mark=mark, kept=not said, said=said)
+
+
+_Change = Callable[[JsonObject], JsonObject]
+
+
+def _same(content: JsonObject) -> JsonObject:
+    return content
+
+
+def _changed(
+    credential: str,
+    key: IssuingKey,
+    *,
+    header: _Change = _same,
+    payload: _Change = _same,
+    spelling: Callable[[bytes], bytes] = bytes,
+) -> str:
+    """Change what an issued credential says, and sign it again."""
+    token, _, disclosures = credential.partition("~")
+    head, body, _ = token.split(".")
+    parts = (
+        canonical_json.serialize(header(canonical_json.parse_object(base64url.decode(head)))),
+        spelling(
+            canonical_json.serialize(payload(canonical_json.parse_object(base64url.decode(body))))
+        ),
+    )
+    signing_input = ".".join(base64url.encode(part) for part in parts)
+    signature = base64url.encode(key.sign(signing_input.encode()))
+    return f"{signing_input}.{signature}~{disclosures}"
+
+
+def _add(members: JsonObject) -> _Change:
+    return lambda content: {**content, **members}
+
+
+def _one_digest_more(content: JsonObject) -> JsonObject:
+    digests = content["_sd"]
+    more = (
+        sorted([*map(str, digests), base64url.encode(bytes(32))])
+        if isinstance(digests, list)
+        else []
+    )
+    return {**content, "_sd": [*more]}
+
+
+def _own_list(content: JsonObject) -> JsonObject:
+    listed: JsonObject = {"idx": 4711, "uri": f"{offices.ISSUER}/v1/status/ada"}
+    return {**content, "status": {"status_list": listed}}
+
+
+def _chain(folder: Path, own: ec.EllipticCurvePrivateKey) -> tuple[str, ...]:
+    """Certify another key, as whoever holds the root can."""
+    root = city_folder.read_root(folder)
+    leaf = certificates.leaf_certificate(
+        role=Role.ISSUER,
+        public_key=own.public_key(),
+        authority=root.authority,
+        common_name="Exampleville issuer",
+        names=Names(uris=(offices.ISSUER,)),
+        validity=Validity(
+            not_before=period.not_before(period.of(offices.NOW)),
+            not_after=period.expires(period.of(offices.NOW)),
+        ),
+        serial=4711,
+    )
+    return tuple(map(str, x5c.encode([leaf])))
+
+
+_ATTEMPTS: Final[Mapping[str, Callable[[Path, int], list[Attempt]]]] = MappingProxyType(
+    {catalogue.FORMAT: _sd_jwt}
+)
+FORMATS: Final = frozenset(_ATTEMPTS)
+"""Credential formats whose receipt can be tried."""

@@ -1,0 +1,102 @@
+"""The whole game in a town: what is linked, what is not, what is planted, what is written down."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from crypto.encoding import canonical_json
+from idservice import catalogue
+from idservice.linkability import course, game, plots, report
+from idservice.linkability.course import Result, Wish
+from idservice.linkability.game import Adversary
+from idservice.linkability.statistics import Interval
+
+TOWN = Wish(residents=48, town=40, seed=1, formats=(catalogue.FORMAT,))
+
+
+class Silent:
+    def __init__(self) -> None:
+        self.begun: dict[str, int] = {}
+        self.done: dict[str, int] = {}
+
+    def begin(self, what: str, total: int) -> Callable[[int], None]:
+        what = f"{what} {len(self.begun)}"
+        self.begun[what], self.done[what] = total, 0
+
+        def step(steps: int) -> None:
+            self.done[what] += steps
+
+        return step
+
+
+@pytest.fixture(scope="module")
+def played() -> tuple[Result, Silent]:
+    progress = Silent()
+    return course.run(TOWN, progress), progress
+
+
+def test_verifiers_and_a_seized_issuer_link_no_sd_jwt(played: tuple[Result, Silent]) -> None:
+    for row in played[0].city:
+        if row.adversary is not Adversary.RECORDING:
+            assert row.area.value == pytest.approx(0.5, abs=0.1)
+            assert all(row.unlinkable.values())
+
+
+@pytest.mark.attack("PRIV-002")
+def test_an_issuer_that_recorded_links_every_sd_jwt(played: tuple[Result, Silent]) -> None:
+    rows = [row for row in played[0].city if row.adversary is Adversary.RECORDING]
+    assert [row.links for row in rows] == [game.TWO_SHOWINGS, game.ISSUANCE]
+    for row in rows:
+        assert row.area.value >= game.LINKED
+        assert row.matching.right == row.matching.of
+        assert not any(row.unlinkable.values())
+
+
+def test_progress_comes_to_its_end(played: tuple[Result, Silent]) -> None:
+    assert played[1].begun == played[1].done
+
+
+def test_what_is_written_is_json_markdown_and_two_plots(played: tuple[Result, Silent]) -> None:
+    result = played[0]
+    written = report.to_json(result, seconds=1.5)
+    assert json.loads(canonical_json.serialize(written)) == json.loads(json.dumps(written))
+    assert written["holds"] is result.holds
+    text = report.markdown(result, seconds=1.5)
+    assert report.SAYS in text
+    assert all(bar.what in text for bar in result.bars)
+    for drawing in (plots.differences(result.city), plots.curves(result.city)):
+        drawn = ET.fromstring(drawing)  # noqa: S314, our own
+        assert drawn.tag.endswith("svg")
+        assert "prefers-color-scheme" in drawing
+
+
+def test_a_bar_fails_when_its_figure_does(played: tuple[Result, Silent]) -> None:
+    row = played[0].city[0]
+    assert set(row.unlinkable) == {"difference", "true_positives", "matching"}
+    apart = replace(row, difference=Interval(value=0.0, low=-0.03, high=0.03))
+    assert not apart.unlinkable["difference"]
+    found = replace(row, true_positives=0.0031)
+    assert not found.unlinkable["true_positives"]
+    matched = replace(row, matching=replace(row.matching, right=row.matching.of))
+    assert not matched.unlinkable["matching"]
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [replace(TOWN, residents=10), replace(TOWN, formats=("mso_mdoc",)), replace(TOWN, formats=())],
+)
+def test_what_cannot_be_played_is_refused(wish: Wish) -> None:
+    with pytest.raises(ValueError, match="game"):
+        course.run(wish, Silent())
+
+
+@pytest.mark.long
+def test_the_full_game(tmp_path: Path) -> None:
+    """Every bar holds in a city, and a leak planted in 2 % of its residents is found."""
+    result = course.run(Wish(), Silent())
+    (tmp_path / "report.md").write_text(report.markdown(result, seconds=None))
+    assert [bar for bar in result.bars if not bar.holds] == []
