@@ -259,6 +259,7 @@ def challenge(
     domain: int,
     presentation_header: bytes,
     more: bytes = b"",
+    tail: bytes = b"",
 ) -> int:
     """Hash what both sides know to the challenge.
 
@@ -271,6 +272,7 @@ def challenge(
         domain: as signed.
         presentation_header: octets.
         more: further points that an interface binds, in front of the domain.
+        tail: further octets that it binds, at the end.
     """
     shown = b"".join(
         [place.to_bytes(_COUNT, "big") + scalar for place, scalar in disclosed.items()]
@@ -283,6 +285,7 @@ def challenge(
         + octets_of(domain)
         + len(presentation_header).to_bytes(_COUNT, "big")
         + presentation_header
+        + tail
     )
 
 
