@@ -94,5 +94,9 @@ class _ArkworksTable:
     def __init__(self, backend: Arkworks, points: Sequence[Point]) -> None:
         self._backend, self._points = backend, points
 
-    def sum(self, scalars: Sequence[int]) -> Point:
-        return self._backend.sum_of(self._points, scalars)
+    def sum(
+        self, scalars: Sequence[int], points: Sequence[Point] = (), more: Sequence[int] = ()
+    ) -> Point:
+        if len(points) != len(more):
+            raise ValueError("as many scalars as points")
+        return self._backend.sum_of([*self._points, *points], [*scalars, *more])

@@ -9,7 +9,7 @@ scalars. Only what BBS needs is named. Where a symbol is missing or a known answ
 import ctypes
 import threading
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from crypto.bls.group import (
     KEY_LENGTH,
@@ -28,17 +28,35 @@ from crypto.errors import Malformed
 _AFFINE1, _JACOBIAN1, _AFFINE2, _JACOBIAN2 = 96, 144, 192, 288
 _FR, _FP, _FP12, _LINES = 32, 48, 576, 68 * 288
 _BITS = 255
-_WINDOW = 8
-"""Bits of the window of a table: 12 KiB a point, and little faster beyond."""
+_IDENTITY: Final = bytes(_AFFINE1)
+_SLICES, _SLICE = 8, 32
+"""A table cuts each scalar into slices of 32 bits, each with multiples of its own: an eighth of the
+doublings, and scalars laid out one after another are their slices laid out."""
+_WINDOW, _NARROW, _FEW = 7, 4, 64
+"""Bits of a table's window, 48 KiB a point; with more points than a few, 6 KiB a point."""
+_AT_ONCE = 16
+"""Up to so many points that are seen once are quicker with a small table than with buckets."""
+_SMALL = 4
+"""Bits of that table's window."""
+
+_SIZES: Final = {
+    "blst_p1_affine_sizeof": _AFFINE1,
+    "blst_p1_sizeof": _JACOBIAN1,
+    "blst_p2_affine_sizeof": _AFFINE2,
+    "blst_p2_sizeof": _JACOBIAN2,
+    "blst_fp12_sizeof": _FP12,
+}
+"""What the library says of its structures, and what is reserved for them here."""
 
 _FUNCTIONS: Final[dict[str, tuple[Any, str]]] = {
+    **dict.fromkeys(_SIZES, (ctypes.c_size_t, "")),
     "blst_p1_uncompress": (ctypes.c_int, "pp"),
     "blst_p1_affine_in_g1": (ctypes.c_bool, "p"),
-    "blst_p1_compress": (None, "pp"),
+    "blst_p1_affine_compress": (None, "pp"),
     "blst_p1_from_affine": (None, "pp"),
     "blst_p1_to_affine": (None, "pp"),
-    "blst_p1_is_inf": (ctypes.c_bool, "p"),
     "blst_p1_add_or_double": (None, "ppp"),
+    "blst_p1_add_or_double_affine": (None, "ppp"),
     "blst_p1_cneg": (None, "pb"),
     "blst_p1_mult": (None, "pppn"),
     "blst_map_to_g1": (None, "ppp"),
@@ -57,9 +75,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, str]]] = {
     "blst_p2_compress": (None, "pp"),
     "blst_precompute_lines": (None, "pp"),
     "blst_miller_loop_lines": (None, "ppp"),
-    "blst_fp12_mul": (None, "ppp"),
-    "blst_final_exp": (None, "pp"),
-    "blst_fp12_is_one": (ctypes.c_bool, "p"),
+    "blst_fp12_finalverify": (ctypes.c_bool, "pp"),
     "blst_scalar_from_be_bytes": (ctypes.c_bool, "ppn"),
     "blst_fr_from_scalar": (None, "pp"),
     "blst_scalar_from_fr": (None, "pp"),
@@ -76,67 +92,77 @@ _TYPES: Final[dict[str, Any]] = {
 }
 
 
-def _buffer(length: int) -> Any:
-    return ctypes.create_string_buffer(length)
+_Affine1 = ctypes.c_char * _AFFINE1
+_Affine2 = ctypes.c_char * _AFFINE2
+_Jacobian1 = ctypes.c_char * _JACOBIAN1
+_Jacobian2 = ctypes.c_char * _JACOBIAN2
+_Compressed1 = ctypes.c_char * POINT_LENGTH
+_Compressed2 = ctypes.c_char * KEY_LENGTH
+_Fp = ctypes.c_char * _FP
+_Fr = ctypes.c_char * _FR
+_Fp12 = ctypes.c_char * _FP12
+_Lines = ctypes.c_char * _LINES
+_SmallTable = ctypes.c_char * (_AT_ONCE * _AFFINE1 << _SMALL - 1)
+_Run = ctypes.c_char_p * 2
+"""Points at items that follow each other: the first address, then none."""
 
 
-def _pointers(contiguous: Any) -> Any:
-    """Point at an array whose items follow each other: the first address, then none."""
-    return (ctypes.c_void_p * 2)(ctypes.addressof(contiguous), None)
-
-
-def _packed(scalars: Sequence[int], count: int) -> Any:
+def _packed(scalars: Sequence[int], count: int) -> bytes:
     """Lay scalars out little-endian; one too few would let blst read past the end."""
     if len(scalars) != count:
         raise ValueError("as many scalars as points")
-    joined = b"".join([each.to_bytes(SCALAR_LENGTH, "little") for each in scalars])
-    return ctypes.create_string_buffer(joined, SCALAR_LENGTH * count)
+    return b"".join([each.to_bytes(SCALAR_LENGTH, "little") for each in scalars])
 
 
 class Blst:
-    """The library, by the symbols of a shared object."""
+    """The library, by the symbols of a shared object.
+
+    A point is its 96 octets as blst keeps it, Z = 1: what sums and pairings take as it is.
+    """
 
     name = "blst"
 
     def __init__(self, library: str) -> None:
-        """Look every symbol up; `OSError` or `AttributeError` where one is missing."""
+        """Look every symbol up; `OSError` or `AttributeError` where one is missing or other."""
         self._c: Any = ctypes.CDLL(library)
         for name, (result, arguments) in _FUNCTIONS.items():
             function = getattr(self._c, name)
             function.restype = result
             function.argtypes = [_TYPES[each] for each in arguments]
+        for name, size in _SIZES.items():
+            if getattr(self._c, name)() != size:
+                raise AttributeError(name)
         self._mine = threading.local()
         self._base = self._lines(self._c.blst_p2_affine_generator())
 
     def decode(self, octets: bytes) -> Point:
         """Read a point, checked to be in the subgroup."""
         check_prefix(octets, POINT_LENGTH)
-        affine, point = _buffer(_AFFINE1), _buffer(_JACOBIAN1)
+        affine = _Affine1()
         if self._c.blst_p1_uncompress(affine, octets) or not self._c.blst_p1_affine_in_g1(affine):
             raise Malformed("not a point of G1")
-        self._c.blst_p1_from_affine(point, affine)
-        return Point(point)
+        return Point(affine.raw)
 
     def encode(self, points: Sequence[Point]) -> bytes:
         """Write points compressed, one after another."""
-        octets = _buffer(POINT_LENGTH * len(points))
-        for place, point in enumerate(points):
-            self._c.blst_p1_compress(ctypes.addressof(octets) + POINT_LENGTH * place, point)
-        found: bytes = octets.raw
-        return found
+        compressed, octets = _Compressed1(), b""
+        for point in points:
+            self._c.blst_p1_affine_compress(compressed, point)
+            octets += compressed.raw
+        return octets
 
     def is_identity(self, point: Point) -> bool:
         """Say whether it is the neutral element."""
-        return bool(self._c.blst_p1_is_inf(point))
+        return cast("bytes", point) == _IDENTITY
 
     def map_to_curve(self, first: int, second: int) -> Point:
         """Map two field elements and add."""
-        elements = [_buffer(_FP), _buffer(_FP)]
+        elements = (_Fp(), _Fp())
         for element, value in zip(elements, (first, second), strict=True):
             self._c.blst_fp_from_bendian(element, value.to_bytes(_FP, "big"))
-        point = _buffer(_JACOBIAN1)
+        point = _Jacobian1()
         self._c.blst_map_to_g1(point, *elements)
-        return Point(point)
+        return self.affine(point)
 
     def table(self, points: Sequence[Point]) -> Table:
         """Lay points out for sums."""
@@ -144,58 +170,67 @@ class Blst:
 
     def sum_of(self, points: Sequence[Point], scalars: Sequence[int]) -> Point:
         """Return a sum over points seen once; not in constant time."""
-        count = len(points)
-        if count == 1 == len(scalars):  # for one, blst's sum is slower than its multiple
-            return self.multiply(points[0], octets_of(scalars[0]))
-        affine, packed, total = self.affine(points), _packed(scalars, count), _buffer(_JACOBIAN1)
-        scratch = self.scratch("blst_p1s_mult_pippenger_scratch_sizeof", count)
-        self._c.blst_p1s_mult_pippenger(
-            total, _pointers(affine), count, _pointers(packed), _BITS, scratch
-        )
-        return Point(total)
+        total = _Jacobian1()
+        self.sum_into(total, points, scalars)
+        return self.affine(total)
+
+    def sum_into(self, total: Any, points: Sequence[Any], scalars: Sequence[int]) -> None:
+        """Write such a sum as blst keeps it while it adds."""
+        c, count = self._c, len(points)
+        packed = _packed(scalars, count)
+        if count == 1:
+            c.blst_p1_from_affine(total, points[0])
+            c.blst_p1_mult(total, total, packed, _BITS)
+            return
+        run, those = _Run(b"".join(points), None), _Run(packed, None)
+        if count <= _AT_ONCE:
+            table = _SmallTable()
+            scratch = self.scratch("blst_p1s_mult_wbits_scratch_sizeof", _AT_ONCE)
+            c.blst_p1s_mult_wbits_precompute(table, _SMALL, run, count)
+            c.blst_p1s_mult_wbits(total, table, _SMALL, count, those, _BITS, scratch)
+        else:
+            scratch = self.scratch("blst_p1s_mult_pippenger_scratch_sizeof", count)
+            c.blst_p1s_mult_pippenger(total, run, count, those, _BITS, scratch)
 
     def add(self, points: Sequence[Point]) -> Point:
         """Return the sum of points."""
-        total = _buffer(_JACOBIAN1)
+        total = _Jacobian1()
         for point in points:
-            self._c.blst_p1_add_or_double(total, total, point)
-        return Point(total)
+            self._c.blst_p1_add_or_double_affine(total, total, point)
+        return self.affine(total)
 
     def negative(self, point: Point) -> Point:
         """Return the point with its sign changed."""
-        turned = _buffer(_JACOBIAN1)
-        self._c.blst_p1_add_or_double(turned, turned, point)
+        turned = _Jacobian1()
+        self._c.blst_p1_from_affine(turned, point)
         self._c.blst_p1_cneg(turned, True)  # noqa: FBT003, the C function's flag
-        return Point(turned)
+        return self.affine(turned)
 
     def multiply(self, point: Point, scalar: Scalar) -> Point:
         """Return a multiple, in constant time."""
-        multiple = _buffer(_JACOBIAN1)
-        self._c.blst_p1_mult(multiple, point, scalar[::-1], _BITS)
-        return Point(multiple)
+        multiple = _Jacobian1()
+        self._c.blst_p1_from_affine(multiple, point)
+        self._c.blst_p1_mult(multiple, multiple, scalar[::-1], _BITS)
+        return self.affine(multiple)
 
     def load_key(self, octets: bytes) -> Key:
         """Read a key, checked to be in the subgroup, and lay its pairing out."""
         check_prefix(octets, KEY_LENGTH)
-        affine = _buffer(_AFFINE2)
+        affine = _Affine2()
         if self._c.blst_p2_uncompress(affine, octets) or not self._c.blst_p2_affine_in_g2(affine):
             raise Malformed("not a point of G2")
         return Key(self._lines(affine))
 
     def fits(self, left: Point, right: Point, key: Key) -> bool:
         """Compare two pairings: two Miller loops over laid out lines, one final exponentiation."""
-        affine = self.affine([left, self.negative(right)])
-        first, second = _buffer(_FP12), _buffer(_FP12)
-        where = ctypes.addressof(affine)
-        self._c.blst_miller_loop_lines(first, key, where)
-        self._c.blst_miller_loop_lines(second, self._base, where + _AFFINE1)
-        self._c.blst_fp12_mul(first, first, second)
-        self._c.blst_final_exp(first, first)
-        return bool(self._c.blst_fp12_is_one(first))
+        first, second = _Fp12(), _Fp12()
+        self._c.blst_miller_loop_lines(first, key, left)
+        self._c.blst_miller_loop_lines(second, self._base, right)
+        return bool(self._c.blst_fp12_finalverify(first, second))
 
     def public_key(self, secret: Scalar) -> bytes:
         """Return a multiple of the base point of G2, compressed; in constant time."""
-        point, octets = _buffer(_JACOBIAN2), _buffer(KEY_LENGTH)
+        point, octets = _Jacobian2(), _Compressed2()
         self._c.blst_p2_mult(point, self._c.blst_p2_generator(), secret[::-1], _BITS)
         self._c.blst_p2_compress(octets, point)
         found: bytes = octets.raw
@@ -203,7 +238,7 @@ class Blst:
 
     def reduce(self, uniform: bytes) -> Scalar:
         """Return octets, big-endian, modulo the order; in constant time."""
-        found = _buffer(_FR)
+        found = _Fr()
         self._c.blst_scalar_from_be_bytes(found, uniform, len(uniform))
         return Scalar(found.raw[::-1])
 
@@ -211,31 +246,30 @@ class Blst:
         self, operation: Literal["add", "sub", "mul", "inverse"], *operands: Scalar
     ) -> Scalar:
         """Compute in the scalar field, in constant time."""
-        elements = [_buffer(_FR) for _ in operands]
+        elements = [_Fr() for _ in operands]
         for element, operand in zip(elements, operands, strict=True):
             self._c.blst_fr_from_scalar(element, operand[::-1])
-        result = _buffer(_FR)
+        result = _Fr()
         getattr(self._c, f"blst_fr_{operation}")(result, *elements)
         self._c.blst_scalar_from_fr(result, result)
         return Scalar(result.raw[::-1])
-
-    def affine(self, points: Sequence[Point]) -> Any:
-        """Return points one after another with Z = 1, as sums and pairings take them."""
-        affine = _buffer(_AFFINE1 * len(points))
-        for place, point in enumerate(points):
-            self._c.blst_p1_to_affine(ctypes.addressof(affine) + _AFFINE1 * place, point)
-        return affine
 
     def scratch(self, sizeof: str, count: int) -> Any:
         """Return this thread's scratch memory for a sum of so many points."""
         kept = self._mine.__dict__
         name = f"{sizeof} {count}"
         if name not in kept:
-            kept[name] = _buffer(getattr(self._c, sizeof)(count))
+            kept[name] = ctypes.create_string_buffer(getattr(self._c, sizeof)(count))
         return kept[name]
 
+    def affine(self, jacobian: Any) -> Point:
+        """Return a point with Z = 1."""
+        affine = _Affine1()
+        self._c.blst_p1_to_affine(affine, jacobian)
+        return Point(affine.raw)
+
     def _lines(self, affine: Any) -> Any:
-        lines = _buffer(_LINES)
+        lines = _Lines()
         self._c.blst_precompute_lines(lines, affine)
         return lines
 
@@ -244,18 +278,36 @@ class _BlstTable:
     """Multiples of points, computed once."""
 
     def __init__(self, blst: Blst, c: Any, points: Sequence[Point]) -> None:
-        self._blst, self._c, self._count = blst, c, len(points)
-        self._table = _buffer(c.blst_p1s_mult_wbits_precompute_sizeof(_WINDOW, self._count))
-        affine = blst.affine(points)
-        c.blst_p1s_mult_wbits_precompute(self._table, _WINDOW, _pointers(affine), self._count)
+        self._blst, self._c, self._points = blst, c, len(points)
+        self._count = self._points * _SLICES
+        self._window = _WINDOW if self._points <= _FEW else _NARROW
+        shifted: list[Any] = []
+        step, multiple = (1 << _SLICE).to_bytes(_SLICE // 8 + 1, "little"), _Jacobian1()
+        for point in points:
+            shifted.append(point)
+            c.blst_p1_from_affine(multiple, point)
+            for _ in range(_SLICES - 1):
+                c.blst_p1_mult(multiple, multiple, step, _SLICE + 1)
+                shifted.append(blst.affine(multiple))
+        size = c.blst_p1s_mult_wbits_precompute_sizeof(self._window, self._count)
+        self._table = ctypes.create_string_buffer(size)
+        run = _Run(b"".join(shifted), None)
+        c.blst_p1s_mult_wbits_precompute(self._table, self._window, run, self._count)
 
-    def sum(self, scalars: Sequence[int]) -> Point:
-        packed, total = _packed(scalars, self._count), _buffer(_JACOBIAN1)
+    def sum(
+        self, scalars: Sequence[int], points: Sequence[Point] = (), more: Sequence[int] = ()
+    ) -> Point:
+        c, total = self._c, _Jacobian1()
+        packed = _Run(_packed(scalars, self._points), None)
         scratch = self._blst.scratch("blst_p1s_mult_wbits_scratch_sizeof", self._count)
-        self._c.blst_p1s_mult_wbits(
-            total, self._table, _WINDOW, self._count, _pointers(packed), _BITS, scratch
+        c.blst_p1s_mult_wbits(
+            total, self._table, self._window, self._count, packed, _SLICE, scratch
         )
-        return Point(total)
+        if points:
+            rest = _Jacobian1()
+            self._blst.sum_into(rest, points, more)
+            c.blst_p1_add_or_double(total, total, rest)
+        return self._blst.affine(total)
 
 
 def find(library: str) -> Blst | None:

@@ -47,8 +47,16 @@ class SigningUnavailable(RuntimeError):
 class Table(Protocol):
     """Points that many sums have in common."""
 
-    def sum(self, scalars: Sequence[int]) -> Point:
-        """Return the sum of `scalars[i]` times the i-th point; public scalars only."""
+    def sum(
+        self, scalars: Sequence[int], points: Sequence[Point] = (), more: Sequence[int] = ()
+    ) -> Point:
+        """Return the sum of `scalars[i]` times the i-th point; public scalars only.
+
+        Args:
+            scalars: one for each point of the table.
+            points: further points, seen once.
+            more: one for each of those.
+        """
 
 
 class Backend(Protocol):
