@@ -339,7 +339,7 @@ def recompute(
     for place in range(chosen.count):
         shown = disclosed.get(place)
         scalars.append(next(hats) if shown is None else c * shown % ORDER)
-    t2 = backend.add([chosen.table.sum(scalars), backend.sum_of((d,), (proof.r3_hat,))])
+    t2 = chosen.table.sum(scalars, (d,), (proof.r3_hat,))
     return proof.octets + backend.encode([t1, t2])
 
 
