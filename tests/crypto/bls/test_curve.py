@@ -87,6 +87,35 @@ def test_both_libraries_compute_the_same_sums(scalars: list[int], base: int) -> 
     assert len(encoded) == 1
 
 
+@pytest.mark.parametrize("count", [1, 2, 17, 65, 70])
+def test_both_libraries_add_up_few_and_many_points(count: int) -> None:
+    """Each size takes another way through blst: one multiple, small tables, wide ones, buckets."""
+    scalars = [pow(7, place, ORDER) for place in range(count - 1)] + [0]
+    encoded = set()
+    for backend in BOTH:
+        first = backend.decode(P1)
+        points = [backend.sum_of([first], [3 + place]) for place in range(count)]
+        table = backend.table(points)
+        twice = table.sum(scalars, points, scalars)
+        encoded.add(
+            backend.encode([backend.sum_of(points, [2 * each % ORDER for each in scalars])])
+        )
+        encoded.add(backend.encode([twice]))
+        with pytest.raises(ValueError, match="as many"):
+            table.sum(scalars, points, scalars[1:])
+    assert len(encoded) == 1
+
+
+@pytest.mark.parametrize("backend", BOTH, ids=["blst", "arkworks"])
+def test_a_sum_may_be_the_neutral_element(backend: Backend) -> None:
+    point = backend.decode(P1)
+    nothing = backend.table([point]).sum([ORDER - 1], [point], [1])
+    assert backend.is_identity(nothing)
+    assert backend.is_identity(backend.sum_of([point, point], [0, 0]))
+    assert backend.encode([backend.add([nothing, point])]) == P1
+    assert backend.encode([nothing]) == bytes([0xC0]) + bytes(47)
+
+
 @given(st.binary(min_size=48, max_size=48))
 def test_both_libraries_read_the_same_points(octets: bytes) -> None:
     read = []
@@ -161,6 +190,13 @@ def test_blst_is_found_where_its_symbols_are() -> None:
 def test_a_library_without_the_symbols_is_not_taken() -> None:
     assert blst.find("/nowhere/at/all.so") is None
     assert blst.find("libc.so.6") is None
+
+
+def test_a_library_with_structures_of_another_size_is_not_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(blst._SIZES, "blst_fp12_sizeof", 577)
+    assert blst.find(ckzg.__file__) is None
 
 
 class Faulty(Blst):
