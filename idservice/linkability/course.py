@@ -101,6 +101,7 @@ def run(wish: Wish, progress: Progress) -> Result:
         attempts = [
             attempt
             for name in wish.formats
+            if name in tagging.FORMATS
             for attempt in tagging.attempts(folder, name, seed=wish.seed)
         ]
     return Result(

@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from crypto.bbs import jwp
 from crypto.encoding import base64url
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
+from crypto.sealed import handle
 from idservice import catalogue, period
 from idservice.issuer import protocol as counter
 from idservice.issuer.service import Desk, Issuer
+from idservice.linkability.city import bbs
 from idservice.linkability.city.population import Resident
 from idservice.verification.trust import TrustBundle
 from idservice.wallet import announced, protocol
@@ -48,6 +51,7 @@ class Office:
     issuer: Issuer
     clock: FixedClock
     trust: TrustBundle
+    bbs_key: bbs.Key = field(repr=False)
     random_bytes: RandomBytes = field(repr=False)
     """Of the wallets."""
 
@@ -154,5 +158,50 @@ SD_JWT: Final = Format(
     stride=64,
 )
 
-FORMATS: Final[Mapping[str, Format]] = MappingProxyType({SD_JWT.id: SD_JWT})
+
+def _walk_bbs(office: Office, resident: Resident, occasions: tuple[Occasion, Occasion]) -> Trip:
+    slip = handle.new_slip(random_bytes=office.random_bytes)
+    secret, commitment = jwp.request(random_bytes=office.random_bytes)
+    now = office.clock.now()
+    content = bbs.payloads(
+        resident.person,
+        handle=handle.handle(slip),
+        enrolled_until=period.day(UnixSeconds(now + period.LENGTH)),
+        on=period.day(now),
+        random_bytes=office.random_bytes,
+    )
+    credential = bbs.issue(office.bbs_key, content, commitment=commitment, mark=resident.number)
+    issued = jwp.receive(
+        credential, secret=secret, public_key=office.bbs_key.secret.public, hashed=bbs.HASHED
+    )
+    first, second = (
+        bbs.show(
+            office.bbs_key,
+            issued,
+            resident.asked,
+            audience=occasion.audience,
+            nonce=occasion.nonce,
+            random_bytes=office.random_bytes,
+        )
+        for occasion in occasions
+    )
+    _, _, values = credential.rpartition(".")
+    return Trip(
+        shown=(first, second),
+        recorded=(commitment, *map(base64url.decode, values.split("~")), *content),
+        issued=credential,
+        slip=handle.write_slip(slip),
+    )
+
+
+BBS: Final = Format(
+    id=catalogue.BBS_FORMAT,
+    configuration=catalogue.BBS_CONFIGURATION,
+    walk=_walk_bbs,
+    real=("3/0",),
+    real_numbers=(),
+    stride=4,
+)
+
+FORMATS: Final[Mapping[str, Format]] = MappingProxyType({SD_JWT.id: SD_JWT, BBS.id: BBS})
 """By the format's identifier."""

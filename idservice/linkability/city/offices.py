@@ -23,7 +23,7 @@ from idservice.apps import founding, issuer, keys, settings
 from idservice.apps.founding import Chances
 from idservice.apps.settings import City
 from idservice.issuer.service import Desk, Issuer, Stores
-from idservice.linkability.city import recording
+from idservice.linkability.city import bbs, recording
 from idservice.linkability.city.formats import FixedClock, Office
 from idservice.period import Period
 
@@ -94,6 +94,7 @@ class OnDisk:
             issuer=self._parts.issuer,
             clock=clock,
             trust=self._parts.folder.current.trust,
+            bbs_key=_bbs(seed),
             random_bytes=chance(seed, "wallets"),
         )
 
@@ -136,6 +137,7 @@ class InMemory:
             ),
             clock=clock,
             trust=loaded.trust,
+            bbs_key=_bbs(seed),
             random_bytes=chance(seed, f"wallets {shard}"),
         )
 
@@ -165,6 +167,10 @@ class _HalfOfTheLists(recording.Lasting):
         """Leave out what the other half gives out."""
         given = np.frombuffer(allocated, dtype=np.uint8)
         return np.asarray(given & ~self._taken[: len(given)], dtype=np.uint8).tobytes()
+
+
+def _bbs(seed: int) -> bbs.Key:
+    return bbs.key(ISSUER, period.of(NOW), random_bytes=chance(seed, "bbs"))
 
 
 def _half(seed: int, *, shard: int, residents: int) -> bytes:

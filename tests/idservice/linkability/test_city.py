@@ -85,13 +85,14 @@ def test_two_offices_in_memory_give_out_different_indices(city: Path) -> None:
     assert not given[0] & given[1]
 
 
-def test_the_same_seed_writes_the_same_messages(city: Path) -> None:
+@pytest.mark.parametrize("format_id", sorted(formats.FORMATS))
+def test_the_same_seed_writes_the_same_messages(city: Path, format_id: str) -> None:
     resident = population.make(PEOPLE, today=TODAY, seed=1).residents[0]
     trips = [
         walk(
             InMemory(city, seed=1, shard=0, residents=PEOPLE).office,
             resident,
-            format_id=catalogue.FORMAT,
+            format_id=format_id,
         )
         for _ in "ab"
     ]

@@ -15,7 +15,7 @@ from idservice.linkability.course import Result, Wish
 from idservice.linkability.game import Adversary
 from idservice.linkability.statistics import Interval
 
-TOWN = Wish(residents=48, town=40, seed=1, formats=(catalogue.FORMAT,))
+TOWN = Wish(residents=48, town=40, seed=1)
 
 
 class Silent:
@@ -39,16 +39,33 @@ def played() -> tuple[Result, Silent]:
     return course.run(TOWN, progress), progress
 
 
+@pytest.mark.attack("PRIV-003")
 def test_verifiers_and_a_seized_issuer_link_no_sd_jwt(played: tuple[Result, Silent]) -> None:
-    for row in played[0].city:
+    rows = [row for row in played[0].city if row.format == catalogue.FORMAT]
+    assert len(rows) == 4
+    for row in rows:
         if row.adversary is not Adversary.RECORDING:
             assert row.area.value == pytest.approx(0.5, abs=0.1)
             assert all(row.unlinkable.values())
 
 
 @pytest.mark.attack("PRIV-002")
+@pytest.mark.attack("PRIV-003")
+def test_nobody_links_bbs(played: tuple[Result, Silent]) -> None:
+    rows = [row for row in played[0].city if row.format == catalogue.BBS_FORMAT]
+    assert {row.adversary for row in rows} == set(Adversary)
+    for row in rows:
+        assert row.area.value == pytest.approx(0.5, abs=0.1)
+        assert all(row.unlinkable.values())
+
+
+@pytest.mark.attack("PRIV-002")
 def test_an_issuer_that_recorded_links_every_sd_jwt(played: tuple[Result, Silent]) -> None:
-    rows = [row for row in played[0].city if row.adversary is Adversary.RECORDING]
+    rows = [
+        row
+        for row in played[0].city
+        if row.adversary is Adversary.RECORDING and row.format == catalogue.FORMAT
+    ]
     assert [row.links for row in rows] == [game.TWO_SHOWINGS, game.ISSUANCE]
     for row in rows:
         assert row.area.value >= game.LINKED
