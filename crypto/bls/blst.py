@@ -259,7 +259,9 @@ class Blst:
         kept = self._mine.__dict__
         name = f"{sizeof} {count}"
         if name not in kept:
-            kept[name] = ctypes.create_string_buffer(getattr(self._c, sizeof)(count))
+            # Sums of many lengths share a handful of sizes: a batch must not make memory grow.
+            size = getattr(self._c, sizeof)(count)
+            kept[name] = kept.setdefault(f"of {size}", ctypes.create_string_buffer(size))
         return kept[name]
 
     def affine(self, jacobian: Any) -> Point:
