@@ -291,7 +291,7 @@ def test_an_issued_credential_must_be_whole() -> None:
         ".".join((header, payloads, f"{signed}~{b64(bytes(32))}")): Malformed,
         ".".join((header, payloads, f"{signed}~{b64(bytes([255] * 32))}")): Malformed,
         ".".join((header, payloads, f"{signed}~{b64(bytes(31) + bytes([1]))}")): BadSignature,
-        ".".join((header, payloads.replace(b64(b"true"), b64(b"fals")), values)): BadSignature,
+        ".".join((header, payloads.replace(b64(b"true"), b64(b"null")), values)): BadSignature,
         ".".join((b64(city.HEADER + b" "), payloads, values)): BadSignature,
         f"{header}.{payloads}.{values}.AA": Malformed,
         ".".join((header, payloads, f"{b64(bytes(80))}~{entropy}")): Malformed,
