@@ -112,11 +112,11 @@ def play(
 ) -> list[Row]:
     """Play all adversaries against one format."""
     chance = np.random.default_rng([seed, 2])
-    known = worlds.with_public_lists(seen, chosen)
+    known, held = worlds.with_public_lists(seen, chosen), worlds.Holdings.of(seen)
     compared = []
     for number in range(IDEALS + 1):
         here = worlds.ideal(known, chosen, chance=chance) if number else known
-        compared.append(worlds.joined(here))
+        compared.append(worlds.joined(here, held, chosen))
         progress(1)
     table = _Table(population, chance)
     showings, issuance = [], []

@@ -35,7 +35,7 @@ WIDEST: Final = 1024
 _LEAF = re.compile(rb'"(?:[^"\\]|\\.)*"(?!:)|-?\d[\d.eE+-]*|true|false|null')
 _ENCODED = re.compile(r"[A-Za-z0-9_-]{16,}")
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_FILTER_BITS = 24
+_FILTER_BITS = 26
 _REMEMBERED = 256
 
 
@@ -287,46 +287,72 @@ def joined(parts: Sequence[Rows]) -> Rows:
     )
 
 
-def strings(traces: Traces, *, stride: int = 1, digests: bool = False) -> Iterator[Rows]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strings:
+    """Windows of messages, a row for each message; 0 where there is none."""
+
+    windows: Windows
+
+
+def strings(traces: Traces, *, digests: bool = False) -> Iterator[Strings]:
     """Walk over the strings of octets in messages, path by path; `digests` adds their hashes."""
     for path, rows in traces.octets.items():
         if rows.shape[1] < WINDOW:
             continue
-        view = np.lib.stride_tricks.sliding_window_view(rows, WINDOW, axis=1)[:, ::stride]
-        windows = np.ascontiguousarray(view).view(np.uint64)[..., 0]
-        starts = np.arange(windows.shape[1]) * stride
-        inside = starts[None, :] + WINDOW <= traces.lengths[path][:, None]
-        owners, _ = np.nonzero(inside)
-        yield Rows(count=traces.count, windows=windows[inside], owners=owners)
+        view = np.lib.stride_tricks.sliding_window_view(rows, WINDOW, axis=1)
+        windows = np.array(view, order="C").view(np.uint64)[..., 0]
+        lengths = traces.lengths[path]
+        if lengths.min() < rows.shape[1]:
+            starts = np.arange(windows.shape[1])
+            windows[starts[None, :] + WINDOW > lengths[:, None]] = 0
+        yield Strings(windows=windows)
     if digests:
-        owners, _ = np.nonzero(traces.digests)
-        yield Rows(count=traces.count, windows=traces.digests[traces.digests != 0], owners=owners)
+        yield Strings(windows=traces.digests)
 
 
-def meetings(left: Rows, right: Iterable[Rows], *, width: int) -> Meetings:
+def rows_of(traces: Traces, *, stride: int) -> Rows:
+    """Keep the strings of messages, one window at every `stride` octets of each leaf."""
+    kept = [each.windows[:, ::stride] for each in strings(traces)]
+    owners = [np.nonzero(each)[0] for each in kept]
+    return Rows(
+        count=traces.count,
+        windows=np.concatenate([each[each != 0] for each in kept]),
+        owners=np.concatenate(owners),
+    )
+
+
+class Index:
+    """Rows in which strings can be looked up."""
+
+    def __init__(self, rows: Rows) -> None:
+        order = np.argsort(rows.windows)
+        self.windows, self.owners = rows.windows[order], rows.owners[order]
+        self._filled = np.zeros(1 << _FILTER_BITS, dtype=bool)
+        self._filled[_slot(self.windows)] = True
+
+    def candidates(self, asked: Windows) -> tuple[Windows, Integers]:
+        """Return the windows that may be here, and in which message each stands."""
+        askers, places = np.nonzero(self._filled[_slot(asked)])
+        return asked[askers, places], askers
+
+
+def meetings(left: Index, right: Iterable[Strings], *, width: int) -> Meetings:
     """Find every pair of a left and a right thing that share a string which few others have."""
-    order = np.argsort(left.windows)
-    windows, owners = left.windows[order], left.owners[order]
-    filled = np.zeros(1 << _FILTER_BITS, dtype=bool)
-    filled[_slot(windows)] = True
+    found = [left.candidates(each.windows) for each in right]
     nobody = np.zeros(0, dtype=np.int64)
-    if not len(windows):
+    if not found or not len(left.windows):
         return Meetings(width=width, keys=nobody, counts=nobody)
-    found = [(np.zeros(0, dtype=np.uint64), nobody)]
-    for each in right:
-        hit = filled[_slot(each.windows)]
-        found.append((each.windows[hit], each.owners[hit]))
-    asked = np.concatenate([strings_asked for strings_asked, _ in found])
+    asked = np.concatenate([windows for windows, _ in found])
     askers = np.concatenate([who for _, who in found])
-    begin = np.searchsorted(windows, asked, side="left")
-    many = np.searchsorted(windows, asked, side="right") - begin
-    rare = (many > 0) & (many <= COMMON)
+    begin = np.searchsorted(left.windows, asked, side="left")
+    many = np.searchsorted(left.windows, asked, side="right") - begin
+    rare = (many > 0) & (many <= COMMON) & (asked != 0)
     asked, askers, begin, many = asked[rare], askers[rare], begin[rare], many[rare]
     _, inverse, often = np.unique(asked, return_inverse=True, return_counts=True)
     rare = often[inverse] <= COMMON
     askers, begin, many = askers[rare], begin[rare], many[rare]
     shift = np.arange(many.sum()) - np.repeat(np.cumsum(many) - many, many)
-    whose = owners[np.repeat(begin, many) + shift]
+    whose = left.owners[np.repeat(begin, many) + shift]
     keys, counts = np.unique(whose * width + np.repeat(askers, many), return_counts=True)
     return Meetings(width=width, keys=keys, counts=counts)
 
@@ -350,5 +376,6 @@ def through(left: Meetings, right: Meetings) -> Meetings:
     return Meetings(width=right.width, keys=keys, counts=counts)
 
 
-def _slot(windows: Windows) -> Integers:
-    return ((windows * _MIX) >> np.uint64(64 - _FILTER_BITS)).astype(np.int64)
+def _slot(windows: Windows) -> Windows:
+    """Spread windows over the filter; text would crowd a few places of it otherwise."""
+    return np.asarray((windows * _MIX) >> np.uint64(64 - _FILTER_BITS))

@@ -14,7 +14,7 @@ from idservice.linkability.city.formats import Format
 from idservice.linkability.city.simulation import Seen
 from idservice.linkability.scores import Evidence
 from idservice.linkability.statistics import Integers
-from idservice.linkability.traces import Meetings, Octets, Traces
+from idservice.linkability.traces import Index, Meetings, Octets, Traces
 
 PLANTED: Final = 0.02
 """Share of residents in whose messages the control leaves a mark."""
@@ -40,16 +40,21 @@ class World:
 
 def planted(seen: Seen, chosen: Format, *, chance: np.random.Generator) -> Seen:
     """Return the same world, some residents' messages carrying a mark of theirs."""
-    path = max(
-        (path for path in seen.second.octets if path.startswith(chosen.real)),
-        key=lambda path: int(seen.second.lengths[path].min()),
-    )
+    path = _longest(seen.second, chosen)
     marked = np.flatnonzero(chance.random(seen.first.count) < PLANTED)
     marks = chance.integers(0, 256, (seen.first.count, MARK), dtype=np.uint8)
     return replace(
         seen,
         first=_marked(seen.first, path, marks, marked, chance),
         second=_marked(seen.second, path, marks, marked, chance),
+    )
+
+
+def _longest(found: Traces, chosen: Format) -> str:
+    """Return the path of the longest leaf that everybody has and no fact determines."""
+    return max(
+        (path for path in found.octets if path.startswith(chosen.real)),
+        key=lambda path: int(found.lengths[path].min()),
     )
 
 
@@ -123,31 +128,38 @@ def showings(first: Traces, second: Traces) -> Evidence:
 
 def strings(first: Traces, second: Traces) -> Meetings:
     """Find the strings of octets that stand in both."""
-    left = list(traces.strings(first, stride=_STRIDE))
-    together = traces.Rows(
-        count=first.count,
-        windows=np.concatenate([each.windows for each in left]),
-        owners=np.concatenate([each.owners for each in left]),
-    )
-    return traces.meetings(together, traces.strings(second), width=second.count)
+    left = traces.Index(traces.rows_of(first, stride=_STRIDE))
+    return traces.meetings(left, traces.strings(second), width=second.count)
 
 
-def joined(seen: Seen) -> World:
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What adversaries hold beside messages, the same in every world."""
+
+    store: Index
+    record: Index
+
+    @classmethod
+    def of(cls, seen: Seen) -> "Holdings":
+        """Index what was seized and what was recorded."""
+        return cls(Index(seen.store), Index(seen.recorded))
+
+
+def joined(seen: Seen, held: Holdings, chosen: Format) -> World:
     """Find everything that joins two things of a world."""
     first, second, issued = seen.first, seen.second, seen.issued
-    proofs = [path for path in second.octets if path not in issued.octets]
+    proof = _longest(second, chosen)
     aligned = (
         *scores.aligned_paths(issued, second),
-        *((one, other) for one in issued.octets for other in proofs),
+        *((path, proof) for path in issued.octets if path != proof),
     )
-    store = [
-        traces.meetings(seen.store, traces.strings(side, digests=True), width=side.count)
-        for side in (first, second)
-    ]
-    record = [
-        traces.meetings(seen.recorded, traces.strings(side, digests=True), width=side.count)
-        for side in (first, second)
-    ]
+    store, record = (
+        [
+            traces.meetings(index, traces.strings(side, digests=True), width=side.count)
+            for side in (first, second)
+        ]
+        for index in (held.store, held.record)
+    )
     return World(
         showings=showings(first, second),
         issuance=Evidence(left=issued, right=second, aligned=aligned, crossed=True),
