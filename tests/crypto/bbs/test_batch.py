@@ -1,6 +1,6 @@
 """Batches: who is accepted, who is named, what it costs, and where the weights come from."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import ckzg
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crypto.bbs import batch, jwp
+from crypto.bbs import batch, generators, jwp, signature
 from crypto.bbs.jwp import Unverified
+from crypto.bbs.signature import PublicKey
 from crypto.bls import curve
+from crypto.bls.arkworks import Arkworks
 from crypto.bls.blst import Blst
 from crypto.bls.group import Key, Point
 from crypto.errors import BadSignature, CryptoError, Malformed, Refused
@@ -163,3 +165,26 @@ def test_two_forgeries_whose_errors_cancel_are_both_named() -> None:
     assert backend.fits(sums[0], sums[1], city.KEY.public.key)
     assert named(verify([GOOD[0], first, second])) == [1, 2]
     assert named(verify([first, second])) == [0, 1]
+
+
+@pytest.fixture
+def fallback(monkeypatch: pytest.MonkeyPatch) -> Iterator[PublicKey]:
+    """Put the verify-only library in blst's place."""
+    with monkeypatch.context() as patched:
+        patched.setattr(curve, "BACKEND", Arkworks())
+        generators._create.cache_clear()
+        yield signature.load_public_key(city.KEY.public.octets)
+    generators._create.cache_clear()
+
+
+def test_the_fallback_accepts_and_refuses_the_same(fallback: PublicKey) -> None:
+    items = [GOOD[0], BAD[0], replace(GOOD[1], pseudonym=NAMED.pseudonym), GOOD[2], BAD[1]]
+    found = batch.verify(items, public_key=fallback, hashed=city.HASHED, random_bytes=city.chance())
+    assert named(found) == [1, 2, 4]
+    jwp.verify(NAMED, public_key=fallback, nym_context=b"c", hashed=city.HASHED)
+    jwp.check_request(city.COMMITMENT)
+    with pytest.raises(BadSignature):
+        jwp.verify(BAD[0], public_key=fallback, nym_context=None, hashed=city.HASHED)
+    wrong = replace(NAMED, presentation_header=city.question("n-2", context=b"c"))
+    with pytest.raises(BadSignature):
+        jwp.verify(wrong, public_key=fallback, nym_context=b"c", hashed=city.HASHED)
