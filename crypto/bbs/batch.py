@@ -133,7 +133,8 @@ def _holds(group: Sequence[Item], *, public_key: PublicKey) -> bool:
     backend = curve.BACKEND
     weights = [each.weight for each in group]
     left, right = (
-        backend.sum_of([each.equation[side] for each in group], weights) for side in (0, 1)
+        backend.sum_of([each.equation[side] for each in group], weights, 8 * _WEIGHT)
+        for side in (0, 1)
     )
     return backend.fits(left, right, public_key.key)
 

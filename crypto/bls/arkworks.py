@@ -11,6 +11,7 @@ import py_arkworks_bls12381 as arkworks
 
 from crypto.bls.group import (
     KEY_LENGTH,
+    ORDER_BITS,
     POINT_LENGTH,
     Key,
     Point,
@@ -57,8 +58,12 @@ class Arkworks:
         """Keep the points; nothing is laid out here."""
         return _ArkworksTable(self, points)
 
-    def sum_of(self, points: Sequence[Any], scalars: Sequence[int]) -> Point:
-        """Return a sum of multiples."""
+    def sum_of(
+        self, points: Sequence[Any], scalars: Sequence[int], bits: int = ORDER_BITS
+    ) -> Point:
+        """Return a sum of multiples; shorter scalars save nothing here."""
+        if any(each >> bits for each in scalars):
+            raise OverflowError("a scalar is longer than was said")
         if len(points) != len(scalars):  # the library would leave the rest out
             raise ValueError("as many scalars as points")
         values = [arkworks.Scalar.from_be_bytes(octets_of(each)) for each in scalars]

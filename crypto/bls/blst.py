@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, cast
 
 from crypto.bls.group import (
     KEY_LENGTH,
+    ORDER_BITS,
     POINT_LENGTH,
     SCALAR_LENGTH,
     UNIFORM_LENGTH,
@@ -27,7 +28,6 @@ from crypto.errors import Malformed
 
 _AFFINE1, _JACOBIAN1, _AFFINE2, _JACOBIAN2 = 96, 144, 192, 288
 _FR, _FP, _FP12, _LINES = 32, 48, 576, 68 * 288
-_BITS = 255
 _IDENTITY: Final = bytes(_AFFINE1)
 _SLICES, _SLICE = 8, 32
 """A table cuts each scalar into slices of 32 bits, each with multiples of its own: an eighth of the
@@ -107,11 +107,11 @@ _Run = ctypes.c_char_p * 2
 """Points at items that follow each other: the first address, then none."""
 
 
-def _packed(scalars: Sequence[int], count: int) -> bytes:
+def _packed(scalars: Sequence[int], count: int, length: int = SCALAR_LENGTH) -> bytes:
     """Lay scalars out little-endian; one too few would let blst read past the end."""
     if len(scalars) != count:
         raise ValueError("as many scalars as points")
-    return b"".join([each.to_bytes(SCALAR_LENGTH, "little") for each in scalars])
+    return b"".join([each.to_bytes(length, "little") for each in scalars])
 
 
 class Blst:
@@ -168,29 +168,33 @@ class Blst:
         """Lay points out for sums."""
         return _BlstTable(self, self._c, points)
 
-    def sum_of(self, points: Sequence[Point], scalars: Sequence[int]) -> Point:
+    def sum_of(
+        self, points: Sequence[Point], scalars: Sequence[int], bits: int = ORDER_BITS
+    ) -> Point:
         """Return a sum over points seen once; not in constant time."""
         total = _Jacobian1()
-        self.sum_into(total, points, scalars)
+        self.sum_into(total, points, scalars, bits)
         return self.affine(total)
 
-    def sum_into(self, total: Any, points: Sequence[Any], scalars: Sequence[int]) -> None:
+    def sum_into(
+        self, total: Any, points: Sequence[Any], scalars: Sequence[int], bits: int = ORDER_BITS
+    ) -> None:
         """Write such a sum as blst keeps it while it adds."""
         c, count = self._c, len(points)
-        packed = _packed(scalars, count)
+        packed = _packed(scalars, count, -(-bits // 8))
         if count == 1:
             c.blst_p1_from_affine(total, points[0])
-            c.blst_p1_mult(total, total, packed, _BITS)
+            c.blst_p1_mult(total, total, packed, bits)
             return
         run, those = _Run(b"".join(points), None), _Run(packed, None)
         if count <= _AT_ONCE:
             table = _SmallTable()
             scratch = self.scratch("blst_p1s_mult_wbits_scratch_sizeof", _AT_ONCE)
             c.blst_p1s_mult_wbits_precompute(table, _SMALL, run, count)
-            c.blst_p1s_mult_wbits(total, table, _SMALL, count, those, _BITS, scratch)
+            c.blst_p1s_mult_wbits(total, table, _SMALL, count, those, bits, scratch)
         else:
             scratch = self.scratch("blst_p1s_mult_pippenger_scratch_sizeof", count)
-            c.blst_p1s_mult_pippenger(total, run, count, those, _BITS, scratch)
+            c.blst_p1s_mult_pippenger(total, run, count, those, bits, scratch)
 
     def add(self, points: Sequence[Point]) -> Point:
         """Return the sum of points."""
@@ -210,7 +214,7 @@ class Blst:
         """Return a multiple, in constant time."""
         multiple = _Jacobian1()
         self._c.blst_p1_from_affine(multiple, point)
-        self._c.blst_p1_mult(multiple, multiple, scalar[::-1], _BITS)
+        self._c.blst_p1_mult(multiple, multiple, scalar[::-1], ORDER_BITS)
         return self.affine(multiple)
 
     def load_key(self, octets: bytes) -> Key:
@@ -231,7 +235,7 @@ class Blst:
     def public_key(self, secret: Scalar) -> bytes:
         """Return a multiple of the base point of G2, compressed; in constant time."""
         point, octets = _Jacobian2(), _Compressed2()
-        self._c.blst_p2_mult(point, self._c.blst_p2_generator(), secret[::-1], _BITS)
+        self._c.blst_p2_mult(point, self._c.blst_p2_generator(), secret[::-1], ORDER_BITS)
         self._c.blst_p2_compress(octets, point)
         found: bytes = octets.raw
         return found

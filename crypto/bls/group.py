@@ -13,6 +13,7 @@ from crypto.errors import Malformed
 
 ORDER: Final = 0x73EDA753299D7D483339D80809A1D80553BDA402FFFE5BFEFFFFFFFF00000001
 """Of G1 and G2; the drafts' r."""
+ORDER_BITS: Final = 255
 FIELD: Final = int(
     "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f624"
     "1eabfffeb153ffffb9feffffffffaaab",
@@ -79,8 +80,10 @@ class Backend(Protocol):
     def table(self, points: Sequence[Point]) -> Table:
         """Lay points out for sums."""
 
-    def sum_of(self, points: Sequence[Point], scalars: Sequence[int]) -> Point:
-        """Return a sum over points seen once; public scalars only."""
+    def sum_of(
+        self, points: Sequence[Point], scalars: Sequence[int], bits: int = ORDER_BITS
+    ) -> Point:
+        """Return a sum over points seen once; public scalars only, none longer than `bits`."""
 
     def add(self, points: Sequence[Point]) -> Point:
         """Return the sum of points."""

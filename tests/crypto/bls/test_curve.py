@@ -215,3 +215,14 @@ def test_without_blst_nothing_secret_is_done(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(curve, "_BLST", None)
     with pytest.raises(SigningUnavailable, match="verifying still works"):
         curve.secret()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 40])
+def test_sums_of_short_scalars_are_the_same_sums(count: int) -> None:
+    scalars = [(1 << 128) - 1 - 7**each for each in range(count)]
+    for backend in (BLST, ARKWORKS):
+        points = [backend.decode(P1)] * count
+        short, whole = (backend.sum_of(points, scalars, bits) for bits in (128, 255))
+        assert backend.encode([short]) == backend.encode([whole])
+        with pytest.raises(OverflowError):
+            backend.sum_of(points, [*scalars[:-1], 1 << 128], 128)
