@@ -68,8 +68,6 @@ class Shown:
     """Of those, the disclosed ones by their place from 0."""
     committed: Mapping[int, bytes] = field(default_factory=dict[int, bytes])
     """The same of the committed ones."""
-    never_shown: int = 0
-    """How many committed scalars cannot be shown; the pseudonym interface's nym secrets."""
 
 
 class Bound(NamedTuple):
@@ -213,7 +211,7 @@ def claim(interface: Interface, shown: Shown, *, proof: bytes) -> Settlement:
     Spec, raises: as `verify_proof`.
     """
     parsed = proofs.parse(proof)
-    bound = recompute(interface, shown, parsed=parsed)
+    bound = recompute(interface, shown, parsed=parsed, header=shown.header)
     c = proofs.challenge(
         interface, **bound._asdict(), presentation_header=shown.presentation_header
     )
@@ -270,33 +268,47 @@ def start(
     return opening, Bound({at: scalars[at] for at in disclosed}, opening.points, domain)
 
 
-def recompute(interface: Interface, shown: Shown, *, parsed: Proof) -> Bound:
+def recompute(
+    interface: Interface, shown: Shown, *, parsed: Proof, header: bytes, never_shown: int = 0
+) -> Bound:
     """Return what the challenge of an honest proof would have been made of.
 
     Spec: the base draft's ProofVerifyInit over the longer list.
 
+    Args:
+        interface: as the signature was made under.
+        shown: what the proof is checked against, but for its header.
+        parsed: the proof.
+        header: as signed.
+        never_shown: how many committed scalars cannot be shown; the pseudonym interface's nym
+            secrets.
+
     Raises:
         Malformed: as `verify_proof`.
     """
-    count = shown.count
-    committed = len(parsed.m_hats) + len(shown.messages) + len(shown.committed) - count - 1
-    if committed < len(shown.committed) + shown.never_shown:
+    count, places = shown.count, len(shown.messages) + len(shown.committed)
+    committed = len(parsed.m_hats) + places - count - 1
+    known = _scalars(interface, shown.messages, first=0, most=count)
+    unseen = _scalars(interface, shown.committed, first=count + 1, most=committed - never_shown)
+    if committed < never_shown:
         raise Malformed("the proof is too short for these messages")
-    for chosen, most in ((shown.messages, count), (shown.committed, committed - shown.never_shown)):
-        if not all(0 <= each < most for each in chosen):
-            raise Malformed("a place of a message is out of range")
-    scalars = {
-        **{at: interface.message(shown.messages[at]) for at in sorted(shown.messages)},
-        **{
-            count + 1 + at: interface.message(shown.committed[at]) for at in sorted(shown.committed)
-        },
-    }
-    generators_ = layout(interface, count=count, committed=committed)
-    domain = _domain(
-        interface, public_key=shown.public_key, chosen=generators_, header=shown.header
-    )
-    points = proofs.recompute(parsed, generators_, domain=domain, disclosed=scalars)
+    chosen = layout(interface, count=count, committed=committed)
+    domain = _domain(interface, public_key=shown.public_key, chosen=chosen, header=header)
+    scalars = {**known, **unseen}
+    points = proofs.recompute(parsed, chosen, domain=domain, disclosed=scalars)
     return Bound({at: octets_of(value) for at, value in scalars.items()}, points, domain)
+
+
+def _scalars(
+    interface: Interface, messages: Mapping[int, bytes], *, first: int, most: int
+) -> dict[int, int]:
+    """Map messages to scalars, in order of their places, which begin at `first`."""
+    found = {}
+    for at in sorted(messages):
+        if not 0 <= at < most:
+            raise Malformed("a place of a message is out of range")
+        found[first + at] = interface.message(messages[at])
+    return found
 
 
 def _domain(

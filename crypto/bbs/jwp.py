@@ -152,7 +152,7 @@ def issue(
         nyms=_NYMS,
         entropy=entropy,
         header=header,
-        messages=_messages(dict(enumerate(payloads)), hashed),
+        messages=_messages(payloads, hashed),
     )
     return web_proof.write((header,), payloads, (signed, entropy))
 
@@ -192,7 +192,7 @@ def receive(
             public_key=public_key,
             header=header,
             signature=signed,
-            messages=_messages(payloads, hashed),
+            messages=_messages([*payloads.values()], hashed),
             blind=Scalar(secret.blind),
             nym_secrets=(Scalar(secret.nym),),
         ),
@@ -246,7 +246,7 @@ def present(
         public_key=public_key,
         header=issued.header,
         signature=issued.signature,
-        messages=_messages(dict(enumerate(issued.payloads)), hashed),
+        messages=_messages(issued.payloads, hashed),
         blind=Scalar(issued.blind),
         nym_secrets=(Scalar(issued.nym_secret),),
     )
@@ -355,13 +355,12 @@ def claim(
     name = unverified.pseudonym
     if said.get("nym_context") != _said(nym_context) or (name is None) != (nym_context is None):
         raise Refused("JWP: a pseudonym that nobody asked for, or none, or another context's")
-    places = unverified.payloads
     shown = Shown(
         public_key=public_key,
         header=unverified.header,
         presentation_header=unverified.presentation_header,
         count=unverified.count,
-        messages=dict(zip(places, _messages(places, hashed), strict=True)),
+        messages={at: _message(at, each, hashed) for at, each in unverified.payloads.items()},
     )
     if name is None or nym_context is None:
         return pseudonym.claim_hidden(_INTERFACE, shown, proof=unverified.proof, nyms=_NYMS)
@@ -381,12 +380,16 @@ def _committed(octets: bytes) -> commitment.Committed:
     return commitment.check(_INTERFACE, octets)
 
 
-def _messages(payloads: Mapping[int, bytes], hashed: AbstractSet[int]) -> tuple[bytes, ...]:
-    """Return what is signed of each payload."""
-    return tuple(
-        hashlib.sha256(each).digest() if slot in hashed and each != ABSENT else each
-        for slot, each in payloads.items()
-    )
+def _message(slot: int, payload: bytes, hashed: AbstractSet[int]) -> bytes:
+    """Return what is signed of a payload."""
+    if slot in hashed and payload != ABSENT:
+        return hashlib.sha256(payload).digest()
+    return payload
+
+
+def _messages(payloads: Sequence[bytes], hashed: AbstractSet[int]) -> tuple[bytes, ...]:
+    """Return what is signed of all."""
+    return tuple(_message(slot, payload, hashed) for slot, payload in enumerate(payloads))
 
 
 def _said(nym_context: bytes | None) -> str | None:

@@ -301,8 +301,8 @@ def claim_hidden(interface: Interface, shown: Shown, *, proof: bytes, nyms: int)
 
 
 def _recompute(interface: Interface, shown: Shown, *, parsed: Proof, nyms: int) -> Bound:
-    headed = replace(shown, header=_combined(shown.header, nyms), never_shown=nyms)
-    return blind.recompute(interface, headed, parsed=parsed)
+    header = _combined(shown.header, nyms)
+    return blind.recompute(interface, shown, parsed=parsed, header=header, never_shown=nyms)
 
 
 def _headed(held: Held) -> Held:
