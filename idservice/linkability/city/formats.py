@@ -76,6 +76,10 @@ class Format:
     id: str
     configuration: str
     walk: Callable[[Office, Resident, tuple[Occasion, Occasion]], Trip]
+    recorded: Callable[[tuple[str, ...]], tuple[bytes, ...]]
+    """What an issuer would keep of the credentials that it handed out."""
+    in_town: bool
+    """Whether the offices of a small town issue and take it as they run."""
     real: tuple[str, ...]
     """Beginnings of the paths of leaves that an ideal world draws at random."""
     real_numbers: tuple[str, ...]
@@ -142,6 +146,8 @@ SD_JWT: Final = Format(
     id=catalogue.FORMAT,
     configuration=catalogue.CONFIGURATION,
     walk=_walk_sd_jwt,
+    recorded=_recorded_sd_jwt,
+    in_town=True,
     real=(
         "1/0/_sd/",
         "1/0/address/_sd/",
@@ -185,19 +191,26 @@ def _walk_bbs(office: Office, resident: Resident, occasions: tuple[Occasion, Occ
         )
         for occasion in occasions
     )
-    _, _, values = credential.rpartition(".")
     return Trip(
         shown=(first, second),
-        recorded=(commitment, *map(base64url.decode, values.split("~")), *content),
+        recorded=(commitment, *_recorded_bbs((credential,))),
         issued=credential,
         slip=handle.write_slip(slip),
     )
+
+
+def _recorded_bbs(credentials: tuple[str, ...]) -> tuple[bytes, ...]:
+    """Return everything in the credential: payloads, signature, entropy."""
+    _, payloads, values = credentials[0].split(".")
+    return tuple(map(base64url.decode, (*payloads.split("~"), *values.split("~"))))
 
 
 BBS: Final = Format(
     id=catalogue.BBS_FORMAT,
     configuration=catalogue.BBS_CONFIGURATION,
     walk=_walk_bbs,
+    recorded=_recorded_bbs,
+    in_town=False,
     real=("3/0",),
     real_numbers=(),
     stride=4,

@@ -1,30 +1,28 @@
-"""An issuer's office in a founded city, on SQLite or in memory, and what lies in its stores.
+"""A founded city, and its issuer's office in memory: the real service, its stores forget nothing.
 
-On SQLite it is put together as for a real process (`apps.issuer.assemble`); in memory it is the
-same service on stores that forget nothing (`recording.py`), so that a large city takes minutes.
+So a large city takes minutes. A small town has its offices as they run (`town.py`).
 """
 
 import hashlib
 import itertools
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import numpy as np
 from typing_extensions import override
 
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
+from crypto.sealed import handle
 from idservice import period
-from idservice.apps import founding, issuer, keys, settings
+from idservice.apps import founding, keys, settings
 from idservice.apps.founding import Chances
 from idservice.apps.settings import City
 from idservice.issuer.service import Desk, Issuer, Stores
 from idservice.linkability.city import bbs, recording
-from idservice.linkability.city.formats import FixedClock, Office
+from idservice.linkability.city.formats import FixedClock, Office, Trip
 from idservice.period import Period
 
 NOW: Final = UnixSeconds(period.not_before(Period(14)) + 9 * period.DAY + 9 * 3600)
@@ -33,7 +31,6 @@ ISSUER: Final = "https://issuer.example"
 
 _NAME = "Exampleville"
 _UNLIMITED = 1 << 30
-_LONGEST_VALUE = 1 << 16
 
 StoredRows = Sequence[Sequence[bytes]]
 
@@ -46,16 +43,6 @@ class Contents:
     """One bit an index; empty where a format has no list."""
     statuses: bytes
     rows: StoredRows
-
-
-class Open(Protocol):
-    """An office at work, whose stores can be taken when the work is done."""
-
-    office: Office
-
-    def seize(self, configuration: str) -> Contents:
-        """Take the stores; nothing can be issued afterwards."""
-        ...
 
 
 def found(where: Path, *, residents: int, seed: int) -> Path:
@@ -77,37 +64,6 @@ def chance(seed: int, label: str) -> RandomBytes:
         return hashlib.shake_256(f"{seed} {label} {next(counter)}".encode()).digest(length)
 
     return random_bytes
-
-
-class OnDisk:
-    """The issuer as it is put together for a real process."""
-
-    def __init__(self, folder: Path, *, seed: int) -> None:
-        clock = FixedClock(time=NOW)
-        self._settings = settings.issuer(folder / "issuer", environ={})
-        self._parts = issuer.assemble(
-            self._settings, clock=clock, random_bytes=chance(seed, "issuer")
-        )
-        self._parts.schedule.tick()
-        self.office = Office(
-            desk=Desk(self._parts.stores),
-            issuer=self._parts.issuer,
-            clock=clock,
-            trust=self._parts.folder.current.trust,
-            bbs_key=_bbs(seed),
-            random_bytes=chance(seed, "wallets"),
-        )
-
-    def seize(self, configuration: str) -> Contents:
-        """Take the stores, and read their files as whoever carries them away."""
-        with self._parts.lasting.serialised(0) as unit:
-            listed = unit.status_list(period.of(NOW), configuration)
-        self._parts.close()
-        return Contents(
-            allocated=b"" if listed is None else listed.allocated,
-            statuses=b"" if listed is None else listed.statuses,
-            rows=_rows(self._settings.folder),
-        )
 
 
 class InMemory:
@@ -140,6 +96,10 @@ class InMemory:
             bbs_key=_bbs(seed),
             random_bytes=chance(seed, f"wallets {shard}"),
         )
+
+    def withdraw(self, trip: Trip) -> None:
+        """Withdraw whatever was issued on somebody's slip."""
+        self.office.issuer.withdraw(handle.parse_slip(trip.slip))
 
     def seize(self, configuration: str) -> Contents:
         """Take everything that was ever written."""
@@ -177,19 +137,3 @@ def _half(seed: int, *, shard: int, residents: int) -> bytes:
     """Return, for one of two, the half of all indices that the other draws from."""
     drawn = chance(seed, "halves")(founding.list_size(residents) // 8)
     return drawn if shard == 0 else bytes(each ^ 0xFF for each in drawn)
-
-
-def _rows(folder: Path) -> StoredRows:
-    """Read every row of every table in the office's databases."""
-    rows: list[tuple[bytes, ...]] = []
-    for path in sorted(folder.glob("*.db")):
-        with closing(sqlite3.connect(path)) as database:
-            tables = database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
-            for (table,) in tables.fetchall():
-                query = f"SELECT * FROM {table}"  # noqa: S608, names are our own schema's
-                rows += [tuple(map(_octets, row)) for row in database.execute(query)]
-    return [row for row in rows if max(map(len, row)) <= _LONGEST_VALUE]
-
-
-def _octets(value: object) -> bytes:
-    return value if isinstance(value, bytes) else str(value).encode()

@@ -1,7 +1,7 @@
 """Let everybody in a founded city be issued a card and show it twice, and hand over all traces.
 
 A large city is issued to by two processes, which draw status indices from two halves of one list;
-a small town by one, on SQLite (`offices.py`). Who they are stands in `population.py`, how one
+a small town by offices as they run (`town.py`). Who they are stands in `population.py`, how one
 resident goes through it in `formats.py`.
 """
 
@@ -16,21 +16,19 @@ import numpy as np
 from crypto.encoding import base64url
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
-from crypto.sealed import handle
 from idservice import period
 from idservice.linkability import traces
-from idservice.linkability.city import formats, offices, processes
-from idservice.linkability.city.formats import Office, Trip
-from idservice.linkability.city.offices import InMemory, OnDisk, Open
+from idservice.linkability.city import formats, offices, processes, town
+from idservice.linkability.city.formats import Format, Trip
+from idservice.linkability.city.offices import InMemory
 from idservice.linkability.city.population import Population, Resident
+from idservice.linkability.city.town import Town
 from idservice.linkability.statistics import Integers
 from idservice.linkability.traces import Dissector, Rows, Traces
 from idservice.wallet.formats import Occasion
 
 SHARDS: Final = 2
 """Processes that issue in a large city."""
-TOWN: Final = 1_000
-"""Residents up to which a city is a town on SQLite."""
 WITHDRAWN_ONE_IN: Final = 2_000
 """Residents who withdraw between two status lists; at this rate a fifth would in a year."""
 
@@ -49,7 +47,7 @@ class Spec:
     total: int
     shard: int
     seed: int
-    on_disk: bool
+    in_town: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,8 +93,8 @@ def run(
 ) -> Seen:
     """Let a population be issued and show, and return all traces."""
     total = len(population.residents)
-    on_disk = total <= TOWN
-    shards = 1 if on_disk else SHARDS
+    small = total <= town.MOST
+    shards = 1 if small else SHARDS
     specs = [
         Spec(
             folder=folder,
@@ -105,11 +103,11 @@ def run(
             total=total,
             shard=shard,
             seed=seed,
-            on_disk=on_disk,
+            in_town=small and formats.FORMATS[format_id].in_town,
         )
         for shard in range(shards)
     ]
-    if on_disk:
+    if small:
         return _together([simulate(specs[0], progress)])
     return _together(processes.side_by_side(simulate, specs, progress))
 
@@ -117,14 +115,12 @@ def run(
 def simulate(spec: Spec, progress: Progress) -> Shard:
     """Do the work of one process."""
     chosen, dissector = formats.FORMATS[spec.format], Dissector()
-    at_work = _open(spec)
-    office = at_work.office
-    ask = offices.chance(spec.seed, f"verifiers {spec.shard}")
+    walk, at_work = _opened(spec, chosen)
     blocks: list[_Block] = []
     leaving: list[Trip] = []
     for at in range(0, len(spec.residents), _BLOCK):
         residents = spec.residents[at : at + _BLOCK]
-        trips = [chosen.walk(office, each, occasions(ask)) for each in residents]
+        trips = [walk(each) for each in residents]
         leaving += [
             trip
             for each, trip in zip(residents, trips, strict=True)
@@ -133,7 +129,7 @@ def simulate(spec: Spec, progress: Progress) -> Shard:
         blocks.append(_dissected(dissector, trips, chosen.stride))
         progress(len(residents))
     for trip in leaving:
-        withdraw(office, trip)
+        at_work.withdraw(trip)
     seized = at_work.seize(chosen.configuration)
     return Shard(
         numbers=tuple(each.number for each in spec.residents),
@@ -147,15 +143,14 @@ def simulate(spec: Spec, progress: Progress) -> Shard:
     )
 
 
-def withdraw(office: Office, trip: Trip) -> None:
-    """Withdraw whatever was issued on somebody's slip."""
-    office.issuer.withdraw(handle.parse_slip(trip.slip))
-
-
-def _open(spec: Spec) -> Open:
-    if spec.on_disk:
-        return OnDisk(spec.folder, seed=spec.seed)
-    return InMemory(spec.folder, seed=spec.seed, shard=spec.shard, residents=spec.total)
+def _opened(spec: Spec, chosen: Format) -> tuple[Callable[[Resident], Trip], InMemory | Town]:
+    """Open the offices, and say how a resident goes through them."""
+    if spec.in_town:
+        place = Town(spec.folder, seed=spec.seed)
+        return lambda resident: place.walk(chosen, resident), place
+    office = InMemory(spec.folder, seed=spec.seed, shard=spec.shard, residents=spec.total)
+    ask = offices.chance(spec.seed, f"verifiers {spec.shard}")
+    return lambda resident: chosen.walk(office.office, resident, occasions(ask)), office
 
 
 def occasions(random_bytes: RandomBytes) -> tuple[Occasion, Occasion]:
