@@ -60,6 +60,7 @@ bench: .venv-bench/bench.stamp  ## the benchmarks; writes benchmarks/results/lat
 
 node:
 	@command -v npm >/dev/null && (cd tests/clients && npm ci --silent --no-audit --no-fund) || echo "No npm: third-party wallets are left out."
+	@command -v go >/dev/null && (cd tests/clients/tlog && GOBIN=$$PWD/bin go install tool ./reader) || echo "No Go: third-party logs are left out."
 
 fix: .venv/dev.stamp  ## format and repair what a machine can
 	$(BIN)/ruff format .
