@@ -1,0 +1,1 @@
+"""Complaints that prove themselves: what a wallet exports and the register's box checks."""

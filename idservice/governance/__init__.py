@@ -1,0 +1,1 @@
+"""The register: proposals, comments, answers, approvals, and what is in force."""
