@@ -1,0 +1,73 @@
+"""What the register's office keeps beside the log: comments' texts and counts of complaints.
+
+DESIGN section 5. Proposals, votes and what is in force stand in the log, and what they mean is
+decided by `idservice.register`. Here is only what may be erased, and what is counted.
+"""
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Final, NewType
+
+from crypto.errors import Malformed
+
+Digest = NewType("Digest", bytes)
+"""SHA-256 over salt and text, 32 octets: all that the log learns of a comment."""
+
+SALT_LENGTH: Final = 32
+LONGEST_COMMENT: Final = 4000
+"""Characters."""
+
+NO_POLICY: Final = ""
+"""What stands for the policy of a request that named none that was ever in force."""
+
+_SEEN_THOUGH_FORMAT: Final = "\u200c\u200d\u200e\u200f"
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comment:
+    """What somebody wrote, and the salt that makes its digest tell nothing once it is erased."""
+
+    salt: bytes = field(repr=False)
+    text: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.salt) != SALT_LENGTH:
+            raise Malformed("a comment's salt has 32 octets")
+        if not self.text.strip() or len(self.text) > LONGEST_COMMENT:
+            raise Malformed("a comment is empty or too long")
+        if any(_hides(each) for each in self.text):
+            raise Malformed("a comment has control, direction or unassigned characters")
+
+    @property
+    def digest(self) -> Digest:
+        """SHA-256 over salt and text."""
+        return Digest(hashlib.sha256(self.salt + self.text.encode()).digest())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComplaintKey:
+    """What is published of a complaint, and nothing finer: who, which policy, what, when."""
+
+    quarter: str
+    """Such as 2027-Q1."""
+    verifier: str
+    policy: str
+    excess: str
+    """As `over_asking.Kind`, with the claims after a colon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CountedComplaint:
+    """How often that was proved; the same file may have been handed in more than once."""
+
+    key: ComplaintKey
+    number: int
+
+
+def _hides(character: str) -> bool:
+    """Say whether a reader would not see this character; line breaks and direction marks pass."""
+    if character == "\n" or character in _SEEN_THOUGH_FORMAT:
+        return False
+    return unicodedata.category(character) in _UNSEEN

@@ -1,0 +1,129 @@
+"""Comments' texts that can be erased, and counts of complaints.
+
+Carries out `governance/ports.py`, `ErasableStore`. What a comment is about and when it came is
+public in the log; here is what must be able to go. Erasing wipes SQLite's files and, on
+PostgreSQL, writes the table anew, because both keep old pages. A backup that somebody made
+meanwhile keeps the text (said in the data inventory).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from idservice.errors import ServiceError
+from idservice.governance.model import Comment, ComplaintKey, CountedComplaint, Digest
+from idservice.storage import engine
+
+OFFICE: Final = "governance"
+
+METADATA: Final = sa.MetaData()
+COMMENTS: Final = sa.Table(
+    "comments",
+    METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("salt", sa.LargeBinary, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+)
+COMPLAINTS: Final = sa.Table(
+    "complaints",
+    METADATA,
+    sa.Column("quarter", sa.Text, primary_key=True),
+    sa.Column("verifier", sa.Text, primary_key=True),
+    sa.Column("policy", sa.Text, primary_key=True),
+    sa.Column("excess", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+)
+_KEY: Final = ("quarter", "verifier", "policy", "excess")
+
+
+class SqlErasable:
+    """The office's rows in their own database."""
+
+    def __init__(self, database: sa.Engine) -> None:
+        self._database = database
+
+    def keep(self, comment: Comment) -> None:
+        """Keep a comment's text and salt; the same one again changes nothing."""
+        with engine.write(self._database) as connection:
+            connection.execute(
+                _insert(connection, COMMENTS)
+                .values(digest=comment.digest, salt=comment.salt, text=comment.text)
+                .on_conflict_do_nothing()
+            )
+
+    def comments(self, digests: Collection[Digest]) -> Mapping[Digest, Comment]:
+        """Return the comments that are still there."""
+        query = sa.select(COMMENTS).where(COMMENTS.c.digest.in_(digests))
+        with engine.read(self._database) as connection:
+            return {
+                Digest(bytes(row.digest)): Comment(salt=bytes(row.salt), text=row.text)
+                for row in connection.execute(query)
+            }
+
+    def digests(self) -> frozenset[Digest]:
+        """Name everything that is kept."""
+        with engine.read(self._database) as connection:
+            found = connection.execute(sa.select(COMMENTS.c.digest)).scalars()
+            return frozenset(Digest(bytes(each)) for each in found)
+
+    def erase(self, digests: Collection[Digest]) -> None:
+        """Delete texts and salts so that no old page of the database has them."""
+        with engine.write(self._database) as connection:
+            connection.execute(sa.delete(COMMENTS).where(COMMENTS.c.digest.in_(digests)))
+        engine.wipe(self._database)
+        engine.rewrite(self._database, COMMENTS)
+
+    def count(self, complaint: ComplaintKey) -> None:
+        """Count one more."""
+        values = {
+            "quarter": complaint.quarter,
+            "verifier": complaint.verifier,
+            "policy": complaint.policy,
+            "excess": complaint.excess,
+        }
+        with engine.write(self._database) as connection:
+            more = _insert(connection, COMPLAINTS).values(**values, number=1)
+            connection.execute(
+                more.on_conflict_do_update(
+                    index_elements=list(_KEY), set_={"number": COMPLAINTS.c.number + 1}
+                )
+            )
+
+    def complaints(self) -> Sequence[CountedComplaint]:
+        """Return all counts, the newest quarter first."""
+        order = (COMPLAINTS.c.quarter.desc(), *(COMPLAINTS.c[name] for name in _KEY[1:]))
+        with engine.read(self._database) as connection:
+            return [
+                CountedComplaint(
+                    key=ComplaintKey(
+                        quarter=row.quarter,
+                        verifier=row.verifier,
+                        policy=row.policy,
+                        excess=row.excess,
+                    ),
+                    number=row.number,
+                )
+                for row in connection.execute(sa.select(COMPLAINTS).order_by(*order))
+            ]
+
+    def rewrite(self) -> None:
+        """Write all rows anew in key order, where the engine keeps their order in time."""
+        for table in METADATA.sorted_tables:
+            engine.rewrite(self._database, table)
+
+    def ready(self) -> bool:
+        """Say whether the store answers and has its tables."""
+        try:
+            with engine.read(self._database) as connection:
+                connection.execute(sa.select(COMPLAINTS.c.number).limit(1)).first()
+        except ServiceError:
+            return False
+        return True
+
+
+def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)

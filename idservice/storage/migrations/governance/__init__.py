@@ -1,0 +1,1 @@
+"""Comments that can be erased, and counts of complaints."""
