@@ -162,11 +162,17 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
         [
             f"Accepted under the policy {accepted.policy}.",
             *(f"  {name}: {_text(value)}" for name, value in accepted.facts.items()),
-            f"Status list of {accepted.status_age_s // 3600} h ago.",
+            _withdrawals(accepted.status_age_s),
             f"Keys and policies as of {known.day}.",
         ],
         as_json=as_json,
     )
+
+
+def _withdrawals(status_age_s: int | None) -> str:
+    if status_age_s is None:
+        return "This format has no status list: a withdrawal acts at the end of its period."
+    return f"Status list of {status_age_s // 3600} h ago."
 
 
 def _text(value: object) -> str:

@@ -3,8 +3,8 @@
 DESIGN, sections 3 and 4 (road 4): a policy names its verifier, the purpose, required and
 optional claims, how old a status list may be and how long anything is kept. It is read strictly:
 what `catalogue.ALLOWED` does not give to a purpose is refused, a barred purpose by its name, and
-a bundle with such a policy is refused as a whole, whoever signed it. Picking the listed facts out
-of a presentation stands in `verify`, the query in `dcql`, the rules of approval in the register.
+a bundle with such a policy is refused as a whole, whoever signed it. `facts` picks what is listed
+out of verified claims. The query stands in `dcql`, the rules of approval in the register.
 """
 
 import re
@@ -24,6 +24,10 @@ from idservice.catalogue import Purpose
 STATUS_MAX_AGE: Final = 172_800
 """Seconds that a status list may be old where the policy says nothing: 48 hours."""
 
+SLOWEST_WITHDRAWAL: Final = 32 * 86_400
+"""Seconds until a withdrawal reaches every BBS showing: a period, the three days in which the
+next one is fetched already, and the grace of its end. No policy may promise less with them."""
+
 NOTHING_KEPT: Final = "none"
 
 LONGEST_SENTENCE: Final = 1000
@@ -39,6 +43,7 @@ _MEMBERS = frozenset(
         "place",
         "vct",
         "formats",
+        "pseudonym",
         "required",
         "optional",
         "status_max_age_s",
@@ -48,15 +53,27 @@ _MEMBERS = frozenset(
         "expires",
     }
 )
-_DEFAULTS: Final[JsonObject] = {"status_max_age_s": STATUS_MAX_AGE}
+_DEFAULTS: Final[JsonObject] = {"status_max_age_s": STATUS_MAX_AGE, "pseudonym": None}
 _ID = re.compile(r"[a-z0-9-]{1,64}")
+_LABEL = re.compile(r"[a-z0-9-]{1,32}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _HTTPS = re.compile(r"https://[!-~]{1,500}")
 _HTTP = re.compile(r"https?://[!-~]{1,500}")
 _DNS_NAME = re.compile(r"[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*")
 _SHA256_LENGTH = 32
+_MUST_BE_TRUE: Final = frozenset({"resident", *catalogue.AGE_CLAIMS})
+_INSIDE: Final = {
+    name: (name.split(".")[0], name.split(".")[1])
+    for name in catalogue.PUBLIC_CLAIMS
+    if "." in name
+}
+"""Claims that are members of another claim: of which, and under which name."""
 _JOINERS = "\u200c\u200d"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+class NotShown(Refused):
+    """What a policy requires is not there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +88,9 @@ class Policy:
     place: str
     vct: str
     formats: tuple[str, ...]
+    """The one to ask for first stands first."""
+    pseudonym: str | None
+    """A label, where a holder may also be known again here, for a period, by a name."""
     required: tuple[str, ...]
     optional: tuple[str, ...]
     status_max_age_s: int | None
@@ -88,7 +108,7 @@ def parse(value: JsonValue) -> Policy:
     """Read a policy.
 
     Args:
-        value: the JSON object; `status_max_age_s` may be left out, nothing else.
+        value: the JSON object; `status_max_age_s` and `pseudonym` may be left out, nothing else.
 
     Raises:
         Malformed: a member is missing, unknown or ill-typed, or a text cannot be shown.
@@ -98,6 +118,9 @@ def parse(value: JsonValue) -> Policy:
     purpose = _purpose(members.text(given["purpose"]))
     required, optional = members.texts(given["required"]), members.texts(given["optional"])
     _check_claims(purpose, required, optional)
+    formats, max_age = _formats(given["formats"]), _max_age(given["status_max_age_s"])
+    pseudonym = None if given["pseudonym"] is None else members.matching(_LABEL, given["pseudonym"])
+    _check_bbs(formats, max_age, pseudonym)
     return Policy(
         id=members.matching(_ID, given["id"]),
         verifier=sentence(given["verifier"], longest=LONGEST_NAME),
@@ -105,10 +128,11 @@ def parse(value: JsonValue) -> Policy:
         purpose=purpose,
         place=sentence(given["place"], longest=LONGEST_NAME),
         vct=members.matching(_HTTP, given["vct"]),
-        formats=_formats(given["formats"]),
+        formats=formats,
+        pseudonym=pseudonym,
         required=required,
         optional=optional,
-        status_max_age_s=_max_age(given["status_max_age_s"]),
+        status_max_age_s=max_age,
         retention=sentence(given["retention"], longest=LONGEST_SENTENCE),
         erase=None if given["erase"] is None else members.matching(_HTTPS, given["erase"]),
         notice=_notice(given["notice"]),
@@ -117,8 +141,8 @@ def parse(value: JsonValue) -> Policy:
 
 
 def write(policy: Policy) -> JsonObject:
-    """Return the JSON object that `parse` reads."""
-    return {
+    """Return the JSON object that `parse` reads; no pseudonym is not spelled out."""
+    written: JsonObject = {
         "id": policy.id,
         "verifier": policy.verifier,
         "client_ids": [*policy.client_ids],
@@ -134,6 +158,39 @@ def write(policy: Policy) -> JsonObject:
         "notice": {**policy.notice},
         "expires": policy.expires.isoformat(),
     }
+    if policy.pseudonym is not None:
+        written["pseudonym"] = policy.pseudonym
+    return written
+
+
+def facts(claims: JsonObject, policy: Policy) -> dict[str, JsonValue]:
+    """Pick what the policy lists; nothing else leaves.
+
+    Args:
+        claims: disclosed ones, in their places.
+        policy: in force.
+
+    Raises:
+        NotShown: a required claim is missing, null, or a yes that is none.
+    """
+    found: dict[str, JsonValue] = {}
+    for name in policy.required:
+        value = _inside(claims, name) if name in _INSIDE else claims.get(name)
+        if value is None or (value is not True and name in _MUST_BE_TRUE):
+            raise NotShown("a required claim is not there")
+        found[name] = value
+    for name in policy.optional:
+        value = _inside(claims, name) if name in _INSIDE else claims.get(name)
+        if value is not None:
+            found[name] = value
+    return found
+
+
+def _inside(claims: JsonObject, name: str) -> JsonValue:
+    """Find a claim whose name in the catalogue says of which object it is a member."""
+    outer, inner = _INSIDE[name]
+    members_of = claims.get(outer)
+    return members_of.get(inner) if isinstance(members_of, dict) else None
 
 
 def _check_claims(purpose: Purpose, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
@@ -177,9 +234,17 @@ def _client_ids(value: JsonValue) -> tuple[str, ...]:
 
 def _formats(value: JsonValue) -> tuple[str, ...]:
     found = members.texts(value)
-    if found != (catalogue.FORMAT,):
-        raise Refused("an unknown format")
+    if not found or len(set(found)) != len(found) or not set(found) <= set(catalogue.FORMATS):
+        raise Refused("no format, an unknown one, or one twice")
     return found
+
+
+def _check_bbs(formats: tuple[str, ...], max_age: int | None, pseudonym: str | None) -> None:
+    if catalogue.BBS_FORMAT in formats:
+        if max_age is not None and max_age < SLOWEST_WITHDRAWAL:
+            raise Refused("a format in which withdrawal does not act as fast as is demanded")
+    elif pseudonym is not None:
+        raise Refused("a pseudonym in a format that has none")
 
 
 def _max_age(value: JsonValue) -> int | None:

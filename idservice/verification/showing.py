@@ -2,22 +2,59 @@
 
 Carries out DESIGN section 3 (`jwp+bbs`). The header is canonical JSON with members that both
 sides know, so the verifier rebuilds it and compares octets before any curve work; there is no
-time in it and no member of the wallet's choosing, so it cannot tell who shows. Left out: the
-proof itself (`crypto.bbs.jwp`) and what an answer must say (`verify`).
+time in it and no member of the wallet's choosing, so it cannot tell who shows. `compare` does
+that and everything else that costs no curve work. Left out: the proof itself (`formats`) and what
+an answer must say (`verify`).
 """
 
 import hashlib
-from typing import Final
+from typing import Final, NamedTuple
 
+from crypto.bbs import jwp
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject
+from crypto.errors import (
+    Expired,
+    HolderBinding,
+    Malformed,
+    NotYetValid,
+    Untrusted,
+    WrongAudience,
+    WrongNonce,
+)
+from crypto.instant import UnixSeconds
 from idservice.period import Period
-from idservice.verification import trust
+from idservice.verification import formats
+from idservice.verification.formats import SKEW, UnverifiedBbs
+from idservice.verification.trust import AnnouncedBbs, TrustBundle
 
 RENEWAL: Final = "renewal"
 """What stands for a policy where the issuer itself asks, at renewal."""
 
 _CONTEXT_TYPE = "idservice-nym-context-v1"
+
+
+class Question(NamedTuple):
+    """What a showing must answer."""
+
+    audience: str
+    nonce: str
+    policy: str
+    """The policy's id, or `RENEWAL`."""
+    pseudonym: str | None
+    """The policy's label, where a pseudonym may be shown too."""
+    request_hashes: tuple[bytes, ...]
+    """Of each request object that asked it; any of them may be answered."""
+
+
+class Compared(NamedTuple):
+    """A showing that fits in everything but its proof, which nobody has checked."""
+
+    unverified: UnverifiedBbs
+    announced: AnnouncedBbs
+    nym_context: bytes | None
+    claims: JsonObject
+    """Those disclosed, in their places; not to be believed before the proof is checked."""
 
 
 def presentation_header(
@@ -32,7 +69,7 @@ def presentation_header(
         nym_context: from `nym_context`, where a pseudonym is shown.
     """
     header: JsonObject = {
-        "alg": trust.BBS_ALG,
+        "alg": jwp.ALG,
         "aud": audience,
         "nonce": nonce,
         "request_hash": base64url.encode(request_hash),
@@ -77,3 +114,76 @@ def nym_context(*, label: str, city: str, policy: str, period: Period) -> bytes:
             }
         )
     ).digest()
+
+
+def compare(
+    presentation: str, question: Question, *, trust: TrustBundle, now: UnixSeconds
+) -> Compared:
+    """Compare a showing with what is announced and what was asked; no curve work is done.
+
+    Args:
+        presentation: as received.
+        question: what it must answer.
+        trust: the bundle in hand.
+        now: seconds.
+
+    Raises:
+        Malformed: not the presented form, another number of slots than announced, or a payload
+            in another spelling.
+        WrongAlgorithm: the issuer header names another algorithm.
+        Untrusted: an issuer header that was not announced.
+        Expired: its period is over, or
+        NotYetValid: has not begun.
+        WrongAudience: made for another verifier.
+        WrongNonce: made for another question.
+        HolderBinding: a presentation header that differs otherwise, or a pseudonym that nobody
+            asked for.
+
+    Not checked: the proof; call `formats.verify_bbs`.
+    """
+    unverified = formats.parse_bbs(presentation)
+    announced = _announced(unverified.header, trust)
+    if now >= announced.exp + SKEW:
+        raise Expired("the credential's period is over")
+    if now < announced.nbf - SKEW:
+        raise NotYetValid("the credential's period has not begun")
+    context = None
+    if unverified.pseudonym is not None:
+        if question.pseudonym is None:
+            raise HolderBinding("a pseudonym that nobody asked for")
+        context = nym_context(
+            label=question.pseudonym,
+            city=trust.issuer,
+            policy=question.policy,
+            period=announced.period,
+        )
+    _check_header(unverified.presentation_header, question, context)
+    if unverified.count != len(announced.slots):
+        raise Malformed("another number of slots than announced")
+    claims = formats.bbs_claims(unverified.payloads, announced)
+    return Compared(unverified, announced, context, claims)
+
+
+def _announced(header: bytes, trust: TrustBundle) -> AnnouncedBbs:
+    for announced in trust.announced_bbs:
+        if announced.header == header:
+            return announced
+    raise Untrusted("an issuer header that was not announced")
+
+
+def _check_header(header: bytes, question: Question, context: bytes | None) -> None:
+    """Rebuild the presentation header and compare it, octet by octet."""
+    for each in question.request_hashes:
+        if header == presentation_header(
+            audience=question.audience,
+            nonce=question.nonce,
+            request_hash=each,
+            nym_context=context,
+        ):
+            return
+    said = canonical_json.parse_object(header)
+    if said.get("aud") != question.audience:
+        raise WrongAudience("made for somebody else")
+    if said.get("nonce") != question.nonce:
+        raise WrongNonce("made for another question")
+    raise HolderBinding("another presentation header than the question's")

@@ -21,6 +21,7 @@ import nacl.signing
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from crypto.bbs import jwp
 from crypto.encoding import base64url, canonical_json, members
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import BadSignature, Malformed, Refused, Untrusted
@@ -87,7 +88,6 @@ _ANNOUNCED_BBS = frozenset(
         "slots",
     }
 )
-BBS_ALG: Final = "idservice-BBS-NYM-SHA256-1"
 _STATUS = frozenset({"uri", "size", "bits"})
 _BBS_KEY_LENGTH = 96
 _MOST_SLOTS = 64
@@ -283,7 +283,7 @@ def bbs_header(
     """Return the one issuer header of a period's BBS credentials."""
     return canonical_json.serialize(
         {
-            "alg": BBS_ALG,
+            "alg": jwp.ALG,
             "typ": "jwp",
             "iss": issuer,
             "vct": vct,
@@ -367,8 +367,10 @@ def _all_announced(
                 raise Refused("an unknown format")
     instances = {(each.configuration, each.period) for each in plain}
     instances |= {(each.configuration, each.period) for each in bbs}
-    if len(instances) != len(values) or len({each.status.uri for each in plain}) != len(plain):
-        raise Refused("a configuration, period or status list is announced twice")
+    lists = {each.status.uri for each in plain}
+    headers = {each.header for each in bbs}  # one with two keys would tell holders apart
+    if len(instances) != len(values) or len(lists) + len(headers) != len(values):
+        raise Refused("a configuration, period, status list or header is announced twice")
     return tuple(plain), tuple(bbs)
 
 

@@ -1,16 +1,18 @@
 """Verify a presentation: the one core, for verifier, issuer renewal, wallet and command line.
 
-DESIGN section 4, road 5. In this order: algorithm and type, the key by `x5c` up to the city root
-in the bundle and among the announced ones, the issuer's signature, disclosures, the holder's
-answer, issuer, times, type and status reference, status, policy. Nothing is fetched, and nothing
-of a holder is kept. Left out: whether the nonce was used before (the caller draws it and uses it
-once) and whether the policy is in force and for this audience (the verifier's service).
+DESIGN section 4, road 5. In this order for SD-JWT: algorithm and type, the key by `x5c` up to the
+city root in the bundle and among the announced ones, the issuer's signature, disclosures, the
+holder's answer, issuer, times, type and status reference, status, policy. For BBS: everything
+that can be compared (`showing`), policy, and then the proof, because it costs most; there is no
+status. Nothing is fetched, and nothing of a holder is kept. Left out: whether the nonce was used
+before (the caller draws it and uses it once) and whether the policy is in force and for this
+audience (the verifier's service).
 
 What is kept between calls is which announced chains lead to the root, by their exact text; their
 validity is looked at again in each call.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
@@ -18,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from typing_extensions import override
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.entropy import RandomBytes
 from crypto.errors import (
     BadSignature,
     CryptoError,
@@ -32,30 +35,21 @@ from crypto.errors import (
     WrongNonce,
 )
 from crypto.instant import UnixSeconds
-from crypto.sdjwt.shape import Shape
 from crypto.sdjwt.usual import Opened
 from crypto.status import reference
 from crypto.x509 import chain, x5c
 from crypto.x509.chain import Leaf
 from crypto.x509.profile import Role
-from idservice import catalogue
 from idservice.errors import Refusal
-from idservice.verification import formats
+from idservice.verification import formats, showing
 from idservice.verification import status as status_lists
-from idservice.verification.policy import Policy
+from idservice.verification.formats import SKEW, Kind
+from idservice.verification.policy import NotShown, Policy
+from idservice.verification.policy import facts as policy_facts
+from idservice.verification.showing import Compared, Question
 from idservice.verification.status import StatusLists
-from idservice.verification.trust import Announced, TrustBundle
+from idservice.verification.trust import Announced, AnnouncedBbs, TrustBundle
 
-SKEW: Final = 60
-"""Seconds by which `exp` may have passed, and `nbf` lie ahead."""
-
-_MUST_BE_TRUE: Final = frozenset({"resident", *catalogue.AGE_CLAIMS})
-_INSIDE: Final = {
-    name: (name.split(".")[0], name.split(".")[1])
-    for name in catalogue.PUBLIC_CLAIMS
-    if "." in name
-}
-"""Claims that are members of another claim: of which, and under which name."""
 _BUNDLES_KEPT: Final = 8
 
 _CODES: Final[Mapping[type[CryptoError], Refusal]] = {
@@ -71,6 +65,7 @@ _CODES: Final[Mapping[type[CryptoError], Refusal]] = {
     WrongNonce: Refusal.WRONG_NONCE,
     status_lists.StatusUnavailable: Refusal.STATUS_UNAVAILABLE,
     status_lists.Withdrawn: Refusal.WITHDRAWN,
+    NotShown: Refusal.POLICY,
 }
 
 
@@ -88,7 +83,10 @@ class Accepted(NamedTuple):
     policy: str
     facts: Mapping[str, JsonValue]
     """The listed claims that were shown, by their names in the policy."""
-    status_age_s: int
+    status_age_s: int | None
+    """`None` for a format that has no status list."""
+    pseudonym: bytes | None
+    """By which a holder who agreed is known here for a period; 48 octets."""
 
     @override
     def __repr__(self) -> str:
@@ -106,6 +104,23 @@ class Verified(NamedTuple):
     """Where it stands in the announced status list."""
 
 
+class VerifiedBbs(NamedTuple):
+    """A BBS credential that its holder shows now; it has neither holder key nor status."""
+
+    claims: JsonObject
+    """As `Verified` has them, the announced values among them."""
+    announced: AnnouncedBbs
+
+
+class Item(NamedTuple):
+    """One presentation of a batch, and what was asked."""
+
+    presentation: str
+    policy: Policy
+    audience: str
+    nonce: str
+
+
 class _Path(NamedTuple):
     """An announced chain that leads to the city root, and what was announced for it."""
 
@@ -114,24 +129,12 @@ class _Path(NamedTuple):
     """By the address of the status list."""
 
 
-class _Kind(NamedTuple):
-    """An announced kind of credential whose chain leads to the city root."""
-
-    shape: Shape
-    issuer_key: ec.EllipticCurvePublicKey
-    announced: Announced
-    begins: int
-    """From this second on chain and credentials count."""
-    ends: int
-    """The last second in which they do."""
-
-
 class _Known(NamedTuple):
     """What was found out about a bundle; there are only as many chains as it announces."""
 
     trust: TrustBundle
     """Held, so that no other bundle can take over its identity."""
-    kinds: list[_Kind]
+    kinds: list[Kind]
     """Those that can be recognised by their shape."""
     by_x5c: dict[tuple[JsonValue, ...], _Path]
     """By the exact `x5c`."""
@@ -150,6 +153,7 @@ def verify_presentation(
     trust: TrustBundle,
     status: StatusLists,
     now: UnixSeconds,
+    request_hashes: tuple[bytes, ...] | None = None,
 ) -> Accepted:
     """Check a presentation in full, and keep of it only what the policy lists.
 
@@ -161,6 +165,8 @@ def verify_presentation(
         trust: the bundle in hand, from `trust.parse`.
         status: the lists in hand.
         now: seconds.
+        request_hashes: of the request objects that asked, from `showing.request_hash`; `None`
+            where nobody signed one, and a BBS showing is bound to nonce and policy instead.
 
     Returns:
         The facts; a claim that is null or was not shown is no fact.
@@ -176,6 +182,11 @@ def verify_presentation(
         if usual is not None:
             (claims, index, _), kind = usual
             announced = kind.announced
+        elif formats.is_bbs(presentation):
+            question = _question(policy, audience, nonce, request_hashes)
+            compared, accepted = _compare(presentation, policy, question, trust, now)
+            _prove(compared)
+            return accepted
         else:
             claims, _, announced, index = _verify(presentation, audience, nonce, trust, now)
         if announced.vct != policy.vct or announced.format not in policy.formats:
@@ -187,14 +198,69 @@ def verify_presentation(
             max_age=policy.status_max_age_s,
             now=now,
         )
+        facts = policy_facts(claims, policy)
     except CryptoError as error:
         raise PresentationRefused(_CODES[type(error)]) from error
-    return Accepted(policy.id, MappingProxyType(_facts(claims, policy)), age)
+    return Accepted(policy.id, MappingProxyType(facts), age, None)
+
+
+def verify_batch(
+    items: Sequence[Item],
+    *,
+    trust: TrustBundle,
+    status: StatusLists,
+    now: UnixSeconds,
+    random_bytes: RandomBytes,
+) -> list[Accepted | PresentationRefused]:
+    """Check presentations, each of which comes out as if `verify_presentation` had it alone.
+
+    Args:
+        items: of any formats in any mixture, at most 1,000.
+        trust: as `verify_presentation`; so are `status` and `now`.
+        status: the lists in hand.
+        now: seconds.
+        random_bytes: weighs BBS proofs under one key, whose pairings are settled together.
+
+    Returns:
+        One answer for each, in order.
+    """
+    answers: list[Accepted | PresentationRefused] = []
+    open_proofs: dict[bytes, list[tuple[int, Compared]]] = {}
+    for item in items:
+        presentation, policy, audience, nonce = item
+        try:
+            if not formats.is_bbs(presentation):
+                answer = verify_presentation(
+                    presentation,
+                    policy=policy,
+                    audience=audience,
+                    nonce=nonce,
+                    trust=trust,
+                    status=status,
+                    now=now,
+                )
+            else:
+                question = _question(policy, audience, nonce, None)
+                compared, answer = _compare(presentation, policy, question, trust, now)
+                if compared.nym_context is None:
+                    here = (len(answers), compared)
+                    open_proofs.setdefault(compared.announced.header, []).append(here)
+                else:
+                    _prove(compared)
+            answers.append(answer)
+        except PresentationRefused as refused:
+            answers.append(refused)
+        except CryptoError as error:
+            answers.append(PresentationRefused(_CODES[type(error)]))
+    for group in open_proofs.values():
+        for place, no in _prove_together(group, random_bytes):
+            answers[place] = no
+    return answers
 
 
 def verify_credential(
     presentation: str, *, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
-) -> Verified:
+) -> Verified | VerifiedBbs:
     """Check everything about a presentation except its status and a policy.
 
     For the issuer, who at renewal is shown claims that no policy may list, and who knows from its
@@ -216,6 +282,8 @@ def verify_credential(
     try:
         usual = _usual(presentation, audience, nonce, trust, now)
         if usual is None:
+            if formats.is_bbs(presentation):
+                return _verify_bbs(presentation, audience, nonce, trust, now)
             return _verify(presentation, audience, nonce, trust, now)
     except CryptoError as error:
         raise PresentationRefused(_CODES[type(error)]) from error
@@ -226,7 +294,7 @@ def verify_credential(
 
 def _usual(
     presentation: str, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
-) -> tuple[Opened, _Kind] | None:
+) -> tuple[Opened, Kind] | None:
     """Check a presentation in one go if its kind is known; else, and if in doubt, say nothing."""
     known = _known_bundles.get(id(trust))
     if known is not None:
@@ -268,6 +336,64 @@ def _verify(
     return Verified(claims, holder, announced, index)
 
 
+def _question(
+    policy: Policy, audience: str, nonce: str, request_hashes: tuple[bytes, ...] | None
+) -> Question:
+    if request_hashes is None:
+        request_hashes = (showing.direct_request_hash(nonce=nonce, policy=policy.id),)
+    return Question(audience, nonce, policy.id, policy.pseudonym, request_hashes)
+
+
+def _compare(
+    presentation: str, policy: Policy, question: Question, trust: TrustBundle, now: UnixSeconds
+) -> tuple[Compared, Accepted]:
+    """Say what a BBS showing will mean if its proof holds; without that it means nothing."""
+    compared = showing.compare(presentation, question, trust=trust, now=now)
+    announced = compared.announced
+    if announced.vct != policy.vct or announced.format not in policy.formats:
+        raise PresentationRefused(Refusal.POLICY)
+    facts = policy_facts(compared.claims, policy)
+    name = compared.unverified.pseudonym
+    return compared, Accepted(policy.id, MappingProxyType(facts), None, name)
+
+
+def _prove(compared: Compared) -> None:
+    formats.verify_bbs(
+        compared.unverified, announced=compared.announced, nym_context=compared.nym_context
+    )
+
+
+def _prove_together(
+    group: Sequence[tuple[int, Compared]], random_bytes: RandomBytes
+) -> Iterator[tuple[int, PresentationRefused]]:
+    """Name those whose proof does not hold, of showings under one announced key."""
+    errors = formats.verify_bbs_batch(
+        [compared.unverified for _, compared in group],
+        announced=group[0][1].announced,
+        random_bytes=random_bytes,
+    )
+    for (place, _), error in zip(group, errors, strict=True):
+        if error is not None:
+            yield place, PresentationRefused(_CODES[type(error)])
+
+
+def _verify_bbs(
+    presentation: str, audience: str, nonce: str, trust: TrustBundle, now: UnixSeconds
+) -> VerifiedBbs:
+    request_hash = showing.direct_request_hash(nonce=nonce, policy=showing.RENEWAL)
+    question = Question(audience, nonce, showing.RENEWAL, None, (request_hash,))
+    compared = showing.compare(presentation, question, trust=trust, now=now)
+    _prove(compared)
+    announced = compared.announced
+    visible: JsonObject = {
+        "iss": trust.issuer,
+        "vct": announced.vct,
+        "nbf": announced.nbf,
+        "exp": announced.exp,
+    }
+    return VerifiedBbs({**compared.claims, **visible}, announced)
+
+
 def _first_seen(trust: TrustBundle) -> _Known:
     if len(_known_bundles) >= _BUNDLES_KEPT:
         _known_bundles.pop(next(iter(_known_bundles)))
@@ -288,7 +414,8 @@ def _path(header: JsonObject, known: _Known, now: UnixSeconds) -> _Path:
         return path
     formats.check_type(header)
     path = known.by_x5c[exact] = _follow(member, known.trust, now)
-    known.kinds.extend(_kinds(path, known.trust))
+    for announced in path.announced.values():
+        known.kinds.extend(formats.kinds(path.leaf, announced, issuer=known.trust.issuer))
     return path
 
 
@@ -302,21 +429,6 @@ def _follow(member: JsonValue, trust: TrustBundle, now: UnixSeconds) -> _Path:
     if not announced or trust.issuer not in leaf.uris:
         raise Untrusted("a key that was not announced, or of another issuer")
     return _Path(leaf, announced)
-
-
-def _kinds(path: _Path, trust: TrustBundle) -> Iterator[_Kind]:
-    """Say how to recognise what was announced for a chain."""
-    leaf = path.leaf
-    for announced in path.announced.values():
-        shape = formats.usual_shape(announced, issuer=trust.issuer)
-        if shape is not None:
-            yield _Kind(
-                shape=shape,
-                issuer_key=leaf.public_key,
-                announced=announced,
-                begins=max(leaf.not_before, announced.nbf - SKEW),
-                ends=min(leaf.not_after, announced.exp + SKEW - 1),
-            )
 
 
 def _certificates(member: JsonValue) -> tuple[bytes, ...]:
@@ -336,25 +448,3 @@ def _check_times(claims: JsonObject, now: UnixSeconds) -> None:
         raise Expired("the credential has run out (RFC 7519, 4.1.4)")
     if now < nbf - SKEW or now < iat - SKEW:
         raise NotYetValid("the credential does not count yet (RFC 7519, 4.1.5)")
-
-
-def _facts(claims: JsonObject, policy: Policy) -> dict[str, JsonValue]:
-    """Pick what the policy lists; nothing else leaves."""
-    facts: dict[str, JsonValue] = {}
-    for name in policy.required:
-        value = _inside(claims, name) if name in _INSIDE else claims.get(name)
-        if value is None or (value is not True and name in _MUST_BE_TRUE):
-            raise PresentationRefused(Refusal.POLICY)
-        facts[name] = value
-    for name in policy.optional:
-        value = _inside(claims, name) if name in _INSIDE else claims.get(name)
-        if value is not None:
-            facts[name] = value
-    return facts
-
-
-def _inside(claims: JsonObject, name: str) -> JsonValue:
-    """Find a claim whose name in the catalogue says of which object it is a member."""
-    outer, inner = _INSIDE[name]
-    members = claims.get(outer)
-    return members.get(inner) if isinstance(members, dict) else None

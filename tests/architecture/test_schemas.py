@@ -51,9 +51,28 @@ def test_lists_of_the_schema_are_those_of_the_catalogue() -> None:
     members = POLICY["properties"]
     assert tuple(members["optional"]["items"]["enum"]) == catalogue.PUBLIC_CLAIMS
     assert members["purpose"]["enum"] == [each.value for each in catalogue.Purpose]
-    assert members["formats"]["const"] == [catalogue.FORMAT]
+    assert tuple(members["formats"]["items"]["enum"]) == catalogue.FORMATS
+    (bbs,) = POLICY["allOf"]
+    assert bbs["if"]["properties"]["formats"]["contains"]["const"] == catalogue.BBS_FORMAT
+    slowest = bbs["then"]["properties"]["status_max_age_s"]["minimum"]
+    assert slowest == policy.SLOWEST_WITHDRAWAL
     assert members["status_max_age_s"]["default"] == policy.STATUS_MAX_AGE
-    assert set(members) == set(policy.write(CITY.policies["library-card"]))
+    assert set(members) == set(policy.write(CITY.policies["library-card"])) | {"pseudonym"}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"formats": ["jwp+bbs"], "status_max_age_s": 2_764_800},
+        {"formats": ["dc+sd-jwt", "jwp+bbs"], "status_max_age_s": None},
+        {"formats": ["jwp+bbs"], "status_max_age_s": None, "pseudonym": "member"},
+    ],
+    ids=str,
+)
+def test_what_the_schema_accepts_the_parser_accepts(change: dict[str, object]) -> None:
+    written = {**policy.write(CITY.policies["library-card"]), **change}
+    assert accepts(POLICY, written)
+    assert policy.write(policy.parse(written)) == written
 
 
 @pytest.mark.parametrize(
@@ -65,6 +84,12 @@ def test_lists_of_the_schema_are_those_of_the_catalogue() -> None:
         {"required": ["renewal_handle"]},
         {"required": ["address.locality"]},
         {"formats": ["mso_mdoc"]},
+        {"formats": []},
+        {"formats": ["dc+sd-jwt", "dc+sd-jwt"]},
+        {"formats": ["jwp+bbs"]},
+        {"formats": ["jwp+bbs"], "status_max_age_s": 2_764_799},
+        {"formats": ["jwp+bbs"], "status_max_age_s": None, "pseudonym": "A label"},
+        {"pseudonym": "member"},
         {"notice": {}},
         {"status_max_age_s": 0},
         {"client_ids": ["redirect_uri:https://x.example"]},

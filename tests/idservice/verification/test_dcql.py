@@ -1,7 +1,5 @@
 """DCQL (OpenID4VP 1.0, sections 6 and 7)."""
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -122,11 +120,9 @@ MALFORMED: dict[str, object] = {
 
 
 @pytest.mark.parametrize("value", MALFORMED.values(), ids=MALFORMED.keys())
-def test_malformed_query_is_refused_quickly(value: JsonObject) -> None:
-    begin = time.thread_time()
+def test_malformed_query_is_refused(value: JsonObject) -> None:
     with pytest.raises(Malformed):
         dcql.parse(value)
-    assert time.thread_time() - begin < 0.05
 
 
 def test_credential_sets_are_read() -> None:

@@ -42,6 +42,19 @@ def test_a_list_may_be_two_days_old_where_the_policy_says_nothing() -> None:
     assert policy.parse({**GOOD, "status_max_age_s": 60}).status_max_age_s == 60
 
 
+def test_a_pseudonym_is_spelled_out_only_where_there_is_one() -> None:
+    bbs = {**GOOD, "formats": ["jwp+bbs", "dc+sd-jwt"], "pseudonym": "member"}
+    assert policy.write(policy.parse(bbs)) == bbs
+    assert policy.parse(bbs).pseudonym == "member"
+    assert policy.parse({**bbs, "pseudonym": None}).pseudonym is None
+    assert "pseudonym" not in policy.write(policy.parse({**bbs, "pseudonym": None}))
+
+
+def test_formats_keep_their_order_of_preference() -> None:
+    for order in (["dc+sd-jwt", "jwp+bbs"], ["jwp+bbs", "dc+sd-jwt"], ["jwp+bbs"]):
+        assert policy.parse({**GOOD, "formats": order}).formats == tuple(order)
+
+
 @pytest.mark.parametrize("missing", sorted(GOOD.keys() - {"status_max_age_s"}))
 def test_a_policy_without_one_member_is_malformed(missing: str) -> None:
     with pytest.raises(Malformed):
@@ -86,6 +99,9 @@ _REFUSED = {
     "unknown purpose": {"purpose": "marketing"},
     "unknown format": {"formats": ["dc+sd-jwt", "mso_mdoc"]},
     "no format": {"formats": []},
+    "a format twice": {"formats": ["jwp+bbs", "jwp+bbs"]},
+    "withdrawal faster than BBS": {"formats": ["jwp+bbs"], "status_max_age_s": 2_764_799},
+    "a pseudonym without BBS": {"pseudonym": "member"},
 }
 
 
@@ -127,6 +143,12 @@ _MALFORMED: list[tuple[str, object]] = [
     ("vct", "resident"),
     ("vct", "https://issuer.example/ vct"),
     ("formats", None),
+    ("formats", [1]),
+    ("pseudonym", ""),
+    ("pseudonym", "Member"),
+    ("pseudonym", "m" * 33),
+    ("pseudonym", "member\n"),
+    ("pseudonym", 1),
     ("required", "given_name"),
     ("required", [1]),
     ("optional", None),

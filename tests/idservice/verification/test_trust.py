@@ -46,7 +46,11 @@ def test_a_bundle_signed_by_the_pinned_root_is_read() -> None:
 
 
 def test_an_announcement_is_written_back_as_it_was() -> None:
-    written = [trust.announce(each) for each in parse(CITY.bundle).announced]
+    bundle = parse(CITY.bundle)
+    written = [
+        *(trust.announce(each) for each in bundle.announced),
+        *(trust.announce_bbs(each) for each in bundle.announced_bbs),
+    ]
     assert written == CITY.payload["announced"]
 
 

@@ -41,8 +41,9 @@ ANNOUNCED = trust.AnnouncedBbs(
 
 
 def parse(*entries: JsonObject) -> trust.TrustBundle:
-    kept = CITY.payload["announced"]
-    assert isinstance(kept, list)
+    announced = CITY.payload["announced"]
+    assert isinstance(announced, list)
+    kept = [each for each in announced if isinstance(each, dict) and "status" in each]
     bundle = CITY.sign_bundle({**CITY.payload, "announced": [*kept, *entries]})
     return trust.parse(bundle, root_fingerprint=FINGERPRINT, at_least_version=None)
 
@@ -99,6 +100,13 @@ def test_a_wrong_announcement_is_refused(
 ) -> None:
     with pytest.raises(error):
         parse(change(trust.announce_bbs(ANNOUNCED)))
+
+
+def test_a_header_has_one_key() -> None:
+    entry = trust.announce_bbs(ANNOUNCED)
+    twin = {**entry, "configuration": "resident_bbs_2", "public_key": "A" * 127 + "B"}
+    with pytest.raises(Refused):
+        parse(entry, twin)
 
 
 def test_a_period_is_announced_once() -> None:
