@@ -21,22 +21,22 @@ from idservice.auditor import comparison, folder, inventory, promises, results, 
 from idservice.auditor.model import Finding, Inventory, Kind, Problem, Trouble
 from idservice.web import redaction
 
-LINKABILITY: Final = "linkability"
-"""The one command below this one that needs numerics, so it is loaded when it is called for."""
+PARTS: Final = ("counts", "linkability")
+"""Commands in modules of their own, loaded when they are called for: they need much."""
 
 
 class _Parts(TyperGroup):
-    """Finds the command that stands in a module of its own."""
+    """Finds the commands that stand in modules of their own."""
 
     @override
     def list_commands(self, ctx: Context) -> list[str]:
         """Name the commands."""
-        return [*super().list_commands(ctx), LINKABILITY]
+        return [*super().list_commands(ctx), *PARTS]
 
     @override
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         """Load one command."""
-        if cmd_name != LINKABILITY:
+        if cmd_name not in PARTS:
             return super().get_command(ctx, cmd_name)
         part = typer.Typer(rich_markup_mode=None, add_completion=False)
         importlib.import_module(f"idservice.cli.{cmd_name}").register(part)

