@@ -80,9 +80,11 @@ class Edge:
             if message["type"] == "http.response.start":
                 started = True
                 headers = list(message.get("headers", ()))
-                if not any(name == b"cache-control" for name, _ in headers):
+                said = {name for name, _ in headers}
+                if b"cache-control" not in said:
                     headers.append(_NO_STORE)
-                headers.extend(PROTECTIVE)
+                # a page for people says itself which of our own files it loads
+                headers.extend(each for each in PROTECTIVE if each[0] not in said)
                 message["headers"] = headers
             await send(message)
 

@@ -1,0 +1,249 @@
+"""A change in plain words: what a page shows, and what a board member reads before signing.
+
+Everything that a change says is shown, in the order in which people ask: who, why, what, how
+long. What is shown is made from the parsed change, never from a text beside it, so nobody signs
+something else than they read. Where a change stands in its course is `courses.py`'s affair.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from crypto.encoding import base64url
+from idservice import catalogue, labels
+from idservice.register import change as changes
+from idservice.register.change import (
+    Announcement,
+    Change,
+    CharterChange,
+    ClaimChange,
+    Component,
+    Delegation,
+    Drop,
+    Inventory,
+    Parameters,
+    PolicyChange,
+    ResumeIssuing,
+    SeatKey,
+    SuspendIssuing,
+    WindDown,
+)
+from idservice.register.charter import Charter, SeatClass
+from idservice.verification.policy import NOTHING_KEPT, Policy
+
+Rows = tuple[tuple[str, str], ...]
+"""What and its value, both for people."""
+
+CLASSES: Final[Mapping[SeatClass, str]] = {
+    SeatClass.COUNCIL: "council",
+    SeatClass.AGENCY: "agency",
+    SeatClass.COMMUNITY: "community",
+}
+
+_DAY: Final = 86_400
+_NONE: Final = "none"
+
+
+def title(change: Change) -> str:
+    """Say in one line what a change does."""
+    return _TITLES[type(change)](change)
+
+
+def subject(text: str) -> str:
+    """Say what a change is about."""
+    kind, _, name = text.partition(":")
+    return f"{_SUBJECTS.get(kind, kind)} {name}".strip()
+
+
+def rows(change: Change) -> Rows:
+    """Say everything that a change does."""
+    return _ROWS[type(change)](change)
+
+
+def policy_rows(policy: Policy) -> Rows:
+    """Say who may ask for what, why, and what becomes of it."""
+    kept = "nothing" if policy.retention == NOTHING_KEPT else policy.retention
+    status = "any list that has not run out"
+    if policy.status_max_age_s is not None:
+        status = f"at most {_length(policy.status_max_age_s)} old"
+    notices = ((f"Told to people ({name})", text) for name, text in policy.notice.items())
+    return (
+        ("Who asks", policy.verifier),
+        ("Known as", ", ".join(policy.client_ids)),
+        ("Why", labels.PURPOSES[policy.purpose]),
+        ("Where", policy.place),
+        ("Must be shown", facts(policy.required)),
+        ("May be shown, if the holder likes", facts(policy.optional) or "nothing more"),
+        ("Kept afterwards", kept),
+        ("Where to have it erased", policy.erase or "nothing is kept that could be"),
+        *notices,
+        ("Kind of card", f"{policy.vct} as {', '.join(policy.formats)}"),
+        ("List of withdrawn cards", status),
+        ("Last day", policy.expires.isoformat()),
+    )
+
+
+def facts(names: tuple[str, ...]) -> str:
+    """Name claims of the catalogue."""
+    return ", ".join(labels.CLAIMS[name] for name in names)
+
+
+def charter_rows(charter: Charter) -> Rows:
+    """Say who decides and how."""
+    seats = [f"{each.id} ({CLASSES[each.seat_class]})" for each in charter.seats]
+    witnesses = [
+        f"{each.key.name} ({'run by the city' if each.run_by_city else 'not run by the city'})"
+        for each in charter.witnesses
+    ]
+    return (
+        ("City", charter.city),
+        ("Seats", ", ".join(seats)),
+        ("Must sign", f"{charter.threshold} of {len(seats)}, a seat of the community among them"),
+        ("Must sign to stop something at once", f"{charter.emergency}, one of the community"),
+        ("Notice before anything changes", _length(charter.notice_s)),
+        ("Witnesses", ", ".join(witnesses)),
+        ("Must have cosigned", f"{charter.witness_threshold} of {len(witnesses)}"),
+        ("Smallest count that is published", str(charter.least_group)),
+        ("Adopted", charter.adopted.isoformat()),
+        ("Ends by itself", f"{charter.sunset.isoformat()}; nothing is issued after that day"),
+        ("Languages", ", ".join(charter.languages)),
+        ("Works offline for", f"{charter.offline_days} days"),
+        ("Log", charter.log.text),
+        ("City root, SHA-256", charter.root.hex()),
+        ("Keys of the seats", ", ".join(_seat_key(charter, each.id) for each in charter.seats)),
+    )
+
+
+def _seat_key(charter: Charter, seat_id: str) -> str:
+    seat = charter.seat(seat_id)
+    assert seat is not None  # noqa: S101, the name was taken from this charter
+    successor = "no successor" if seat.successor is None else _key(seat.successor.octets)
+    return f"{seat_id}: {_key(seat.key.octets)}, then {successor}"
+
+
+def _key(octets: bytes) -> str:
+    return base64url.encode(octets)
+
+
+def _length(seconds: int) -> str:
+    """Write a length of time in the largest unit that fits."""
+    for unit, name in ((_DAY, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds % unit == 0 and seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} seconds"
+
+
+def _announcement(change: Announcement) -> Rows:
+    return (
+        ("Card", change.configuration),
+        ("Period", str(change.period)),
+        ("Announced", change.octets.decode()),
+    )
+
+
+def _component(change: Component) -> Rows:
+    return (
+        ("Part", f"{change.name} {change.version}"),
+        ("From", change.vendor),
+        ("SHA-256 of the part", change.digest.hex()),
+        ("SHA-256 of the contract", _digest(change.contract)),
+        ("SHA-256 of the vendor's interests", _digest(change.interests)),
+    )
+
+
+def _inventory(change: Inventory) -> Rows:
+    return (
+        ("SHA-256 of the list", change.digest.hex()),
+        ("May be kept", ", ".join(change.columns) or "nothing"),
+    )
+
+
+def _new_key(change: SeatKey) -> Rows:
+    successor = change.successor
+    return (
+        ("Seat", change.seat),
+        ("New key", _key(change.key.octets)),
+        ("New successor key", _NONE if successor is None else _key(successor.octets)),
+    )
+
+
+def _delegation(change: Delegation) -> Rows:
+    return (
+        ("Name", change.label),
+        ("Key", _key(change.key.octets)),
+        ("May log", ", ".join(each.value for each in change.routine)),
+        ("At most", f"{change.most} entries"),
+        ("Until", change.until.isoformat()),
+    )
+
+
+def _parameters(change: Parameters) -> Rows:
+    return (
+        ("A period lasts", f"{change.period_days} days"),
+        ("Cards live on after it for", f"{change.grace_days} days"),
+        ("Lists of withdrawn cards are signed every", f"{change.status_every_h} hours"),
+        ("Such a list lives for", f"{change.status_lifetime_h} hours"),
+    )
+
+
+def _digest(value: bytes | None) -> str:
+    return _NONE if value is None else value.hex()
+
+
+_TITLES: Final[Mapping[type, Callable[[Any], str]]] = {
+    PolicyChange: lambda change: (
+        f"Let {change.policy.verifier} ask for facts: {labels.PURPOSES[change.policy.purpose]}"
+    ),
+    ClaimChange: lambda change: (
+        f"{'Put into cards' if change.issued else 'Leave out of cards'}:"
+        f" {labels.CLAIMS[change.claim]}"
+    ),
+    Announcement: lambda change: (
+        f"Announce keys for {change.configuration}, period {change.period}"
+    ),
+    Parameters: lambda _: "Change how long periods and lists last",
+    Component: lambda change: f"Run {change.name} {change.version}, from {change.vendor}",
+    Inventory: lambda _: "Change the list of what may be kept",
+    CharterChange: lambda _: "Change the charter",
+    SeatKey: lambda change: f"Give the seat {change.seat} another key",
+    SuspendIssuing: lambda _: "Stop issuing cards for a time",
+    ResumeIssuing: lambda _: "Issue cards again",
+    WindDown: lambda _: "End the programme: issue nothing any more",
+    Delegation: lambda change: f"Let the key {change.label} log routine entries by itself",
+    Drop: lambda change: f"Take out of force: {subject(change.subject)}",
+}
+_SUBJECTS: Final[Mapping[str, str]] = {
+    "policy": "the policy",
+    "component": "the part",
+    "delegation": "the routine key",
+    "announced": "the issuer key",
+    "claim": "the claim",
+    changes.CHARTER: "the charter",
+    changes.ISSUING: "issuing",
+    changes.INVENTORY: "the list of what may be kept",
+    changes.PARAMETERS: "lengths of periods and lists",
+    changes.WIND_DOWN: "the end of the programme",
+}
+_CARDS_STAY: Final[Rows] = (
+    ("Cards that people have", "stay valid to their date; this stops new ones only"),
+)
+_ROWS: Final[Mapping[type, Callable[[Any], Rows]]] = {
+    PolicyChange: lambda change: policy_rows(change.policy),
+    ClaimChange: lambda change: (
+        ("Claim", labels.CLAIMS[change.claim]),
+        ("In cards from now on", "yes" if change.issued else "no"),
+    ),
+    Announcement: _announcement,
+    Parameters: _parameters,
+    Component: _component,
+    Inventory: _inventory,
+    CharterChange: lambda change: charter_rows(change.charter),
+    SeatKey: _new_key,
+    SuspendIssuing: lambda _change: _CARDS_STAY,
+    ResumeIssuing: lambda _change: (("Issuing", "begins again"),),
+    WindDown: lambda _change: _CARDS_STAY,
+    Delegation: _delegation,
+    Drop: lambda change: (("Ends", subject(change.subject)), *_CARDS_STAY),
+}
+
+BARRED: Final = tuple(labels.BARRED[each] for each in catalogue.BARRED_PURPOSES)
+"""What nobody may ever ask for."""
