@@ -22,6 +22,7 @@ import nacl.pwhash.argon2id
 import nacl.secret
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs.jwp import HolderSecret
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
@@ -29,7 +30,16 @@ from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
 from idservice.period import Period
-from idservice.wallet.model import Card, Instance, Pending, Receipt, Unusable, Use, Wallet
+from idservice.wallet.model import (
+    Card,
+    Committed,
+    Instance,
+    Pending,
+    Receipt,
+    Unusable,
+    Use,
+    Wallet,
+)
 
 FILE: Final = "wallet.sealed"
 BUCKET: Final = 4 * 1024 * 1024
@@ -141,7 +151,7 @@ def write(wallet: Wallet) -> bytes:
         "root": None if root is None else base64url.encode(root),
         "bundle": base64url.encode(wallet.bundle),
         "cards": [_write_card(card) for card in wallet.cards],
-        "pending": None if wallet.pending is None else _write_pending(wallet.pending),
+        "pending": [_write_pending(pending) for pending in wallet.pending],
         "receipts_on": wallet.receipts_on,
         "receipts": [_write_receipt(receipt) for receipt in wallet.receipts],
     }
@@ -153,12 +163,11 @@ def parse(data: bytes) -> Wallet:
     try:
         reader = _Reader(canonical_json.parse_canonical(data))
         root = reader.value.get("root")
-        pending = reader.value.get("pending")
         return Wallet(
             root_fingerprint=None if root is None else base64url.decode(reader.text("root")),
             bundle=base64url.decode(reader.text("bundle")),
             cards=tuple(_parse_card(card) for card in reader.children("cards")),
-            pending=None if pending is None else _parse_pending(reader.child("pending")),
+            pending=tuple(_parse_pending(one) for one in reader.children("pending")),
             receipts_on=reader.value.get("receipts_on") is True,
             receipts=tuple(_parse_receipt(one) for one in reader.children("receipts")),
         )
@@ -206,8 +215,20 @@ def _reader(value: JsonValue) -> _Reader:
     return _Reader(value)
 
 
-def _write_key(key: ec.EllipticCurvePrivateKey) -> JsonObject:
+def _write_key(key: ec.EllipticCurvePrivateKey | HolderSecret) -> JsonObject:
+    if isinstance(key, HolderSecret):
+        return {"nym": base64url.encode(key.nym), "blind": base64url.encode(key.blind)}
     return {**jwk.private_jwk(key)}
+
+
+def _parse_key(reader: _Reader) -> ec.EllipticCurvePrivateKey | HolderSecret:
+    return _parse_secret(reader) if "nym" in reader.value else jwk.parse_private(reader.value)
+
+
+def _parse_secret(reader: _Reader) -> HolderSecret:
+    return HolderSecret(
+        nym=base64url.decode(reader.text("nym")), blind=base64url.decode(reader.text("blind"))
+    )
 
 
 def _write_card(card: Card) -> JsonObject:
@@ -239,7 +260,7 @@ def _parse_card(reader: _Reader) -> Card:
         instances=tuple(
             Instance(
                 credential=one.text("credential"),
-                key=jwk.parse_private(one.child("key").value),
+                key=_parse_key(one.child("key")),
                 use=Use(one.text("use")),
                 showings=one.number("showings"),
             )
@@ -249,13 +270,19 @@ def _parse_card(reader: _Reader) -> Card:
 
 
 def _write_pending(pending: Pending) -> JsonObject:
-    return {
+    written: JsonObject = {
         "code": pending.code,
         "configuration": pending.configuration,
         "access_token": pending.access_token,
-        "keys": [_write_key(key) for key in pending.keys],
         "until": pending.until,
     }
+    match pending.keys:
+        case Committed(secret=secret, commitment=commitment):
+            written["secret"] = _write_key(secret)
+            written["commitment"] = base64url.encode(commitment)
+        case keys:
+            written["keys"] = [_write_key(key) for key in keys]
+    return written
 
 
 def _parse_pending(reader: _Reader) -> Pending:
@@ -263,8 +290,17 @@ def _parse_pending(reader: _Reader) -> Pending:
         code=reader.text("code"),
         configuration=reader.text("configuration"),
         access_token=reader.text("access_token"),
-        keys=tuple(jwk.parse_private(key.value) for key in reader.children("keys")),
+        keys=_parse_pending_keys(reader),
         until=UnixSeconds(reader.number("until")),
+    )
+
+
+def _parse_pending_keys(reader: _Reader) -> tuple[ec.EllipticCurvePrivateKey, ...] | Committed:
+    if "secret" not in reader.value:
+        return tuple(jwk.parse_private(key.value) for key in reader.children("keys"))
+    return Committed(
+        secret=_parse_secret(reader.child("secret")),
+        commitment=base64url.decode(reader.text("commitment")),
     )
 
 
@@ -274,6 +310,7 @@ def _write_receipt(receipt: Receipt) -> JsonObject:
         "verifier": receipt.verifier,
         "policy": receipt.policy,
         "claims": list(receipt.claims),
+        "pseudonym": receipt.pseudonym,
         "until": receipt.until,
     }
 
@@ -284,6 +321,7 @@ def _parse_receipt(reader: _Reader) -> Receipt:
         verifier=reader.text("verifier"),
         policy=reader.text("policy"),
         claims=reader.texts("claims"),
+        pseudonym=reader.value.get("pseudonym") is True,
         until=UnixSeconds(reader.number("until")),
     )
 

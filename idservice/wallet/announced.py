@@ -1,17 +1,16 @@
-"""The announced-values rule: nothing an issuer chooses may mark a person.
+"""The announced-values rule for SD-JWT: nothing an issuer chooses may mark a person.
 
 DESIGN section 3. All credentials of a period look alike except for holder key, status index,
 digests and signature, and what they look like is announced in the trust bundle. Here the whole
 payload that must be there is written down from the announcement and compared octet by octet, so
 that neither another value, nor one more member, nor another spelling of the same JSON can mark
 somebody. Salts, digests, indices and signatures are random where the issuer is honest; nothing
-here can tell (letter C, `docs/threat-model.md`).
+here can tell (letter C, `docs/threat-model.md`). The shape of single claims is
+`receipt/values.py`, the rule for BBS `receipt/bbs.py`.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -30,16 +29,11 @@ from idservice import catalogue
 from idservice.period import Period
 from idservice.verification.trust import Announced
 from idservice.wallet.model import Declined
-
-LONGEST_TEXT: Final = 1024
-"""Characters of a claim that is not the portrait."""
+from idservice.wallet.receipt import values
 
 _TOP = frozenset(name for name in catalogue.CLAIMS if "." not in name)
-_JOINERS = "\u200c\u200d"
 _SALT_LENGTH = 16
 _DIGEST_LENGTH = 32
-_BOOLEANS = frozenset({"resident", *catalogue.AGE_CLAIMS})
-_LONGEST_PORTRAIT = len("data:image/jpeg;base64,") + catalogue.PORTRAIT_LIMIT // 3 * 4 + 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +62,6 @@ def find(
         if named and entry.nbf == begins and not isinstance(begins, bool):
             return entry
     raise Declined("The credential belongs to no period that is announced and served now.")
-
-
-def check_same(before: JsonObject, after: JsonObject) -> None:
-    """Make sure that renewal changed nothing but age thresholds that a birthday passed."""
-    for name in catalogue.CLAIMS:
-        grown = name in catalogue.AGE_CLAIMS and after[name] is True
-        if before[name] != after[name] and not grown:
-            raise Declined(f"The issuer changed {name} at renewal; nothing is kept.")
 
 
 def check(
@@ -206,10 +192,7 @@ def _claims(parsed: SdJwt) -> JsonObject:
     if top.keys() != _TOP or members.keys() != set(catalogue.ADDRESS_MEMBERS):
         raise Declined("The claims are not exactly those of the catalogue.")
     claims = top | {f"address.{name}": value for name, value in members.items()}
-    for name, value in claims.items():
-        _check_value(name, value)
-    if claims["resident"] is not True:
-        raise Declined("The credential does not say that its holder is a resident.")
+    values.check(claims)
     return claims
 
 
@@ -238,23 +221,6 @@ def _disclosure(text: str) -> Disclosure:
     return said
 
 
-def _check_value(name: str, value: JsonValue) -> None:
-    if value is None and name != "resident":
-        return
-    if name in _BOOLEANS:
-        fits = isinstance(value, bool)
-    else:
-        limit = _LONGEST_PORTRAIT if name == "portrait" else LONGEST_TEXT
-        fits = isinstance(value, str) and 0 < len(value) <= limit and _is_visible(value)
-    if not fits:
-        raise Declined(f"The claim {name} has another shape than the catalogue says.")
-
-
-def _is_visible(text: str) -> bool:
-    """Say whether a terminal would show all of it: no control, direction or unknown character."""
-    return all(unicodedata.category(one)[0] != "C" or one in _JOINERS for one in text)
-
-
 def _check_distinct(batch: Sequence[SdJwt]) -> None:
     payloads = [canonical_json.serialize(_status(parsed)) for parsed in batch]
     if len(set(payloads)) != len(payloads):
@@ -280,7 +246,4 @@ def _octets(text: str) -> bytes:
 
 
 def _differs(what: str) -> Declined:
-    return Declined(
-        f"The {what} of an instance is not as the city announced it for everybody."
-        " It could mark you; nothing is kept."
-    )
+    return values.differs(f"{what} of an instance")

@@ -1,21 +1,27 @@
-"""What the wallet knows: its holder's cards, the one-time instances in them, and what is pinned.
+"""What the wallet knows: its holder's cards, the instances in them, and what is pinned.
 
-DESIGN sections 2 and 3: an issuing is twenty instances; one is kept unshown for renewal, the
-others are shown once each. There is no list of where a card was shown unless the holder asked
-for receipts. How it is kept on the disk stands in `storage/wallet.py`; what is sent and received
-in `protocol.py` and `question.py`.
+DESIGN sections 2 and 3: an issuing of SD-JWT is twenty instances; one is kept unshown for
+renewal, the others are shown once each. One of BBS is a single instance that is shown any number
+of times. There is no list of where a card was shown unless the holder asked for receipts. How it
+is kept on the disk stands in `storage/wallet.py`; what is sent and received in `protocol.py` and
+`question.py`.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final, Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs.jwp import HolderSecret
+from crypto.bls.group import SigningUnavailable
+from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
-from idservice import period
+from idservice import catalogue, period
 from idservice.period import Period
 
 RECEIPT_LIFETIME: Final = 30 * period.DAY
@@ -23,6 +29,14 @@ RECEIPT_LIFETIME: Final = 30 * period.DAY
 
 RESUME_LIFETIME: Final = 15 * 60
 """How long the issuer answers the same token and keys again (DESIGN, "Sealed offers")."""
+
+FORMAT_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        catalogue.CONFIGURATION: catalogue.FORMAT,
+        catalogue.BBS_CONFIGURATION: catalogue.BBS_FORMAT,
+    }
+)
+"""The configurations that this wallet keeps, and the format of each."""
 
 
 class WalletError(Exception):
@@ -41,6 +55,17 @@ class AllShown(Declined):
     """Every instance that may be shown has been; the holder decides whether to reuse one."""
 
 
+@contextmanager
+def understood(what: str) -> Iterator[None]:
+    """Turn an error of `crypto`, whose text never holds input, into a sentence."""
+    try:
+        yield
+    except CryptoError as error:
+        raise Declined(f"{what} cannot be used: {error}.") from error
+    except SigningUnavailable as error:
+        raise Unusable(str(error)) from error
+
+
 class Use(StrEnum):
     """What has become of an instance."""
 
@@ -50,14 +75,18 @@ class Use(StrEnum):
     """Set aside for renewal and never shown to a verifier."""
     RENEWED = "renewed"
     """Shown to the issuer, at renewal, and to nobody else."""
+    LASTING = "lasting"
+    """Shown any number of times, to verifiers and to the issuer: no showing tells of another, so
+    none is counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Instance:
-    """One copy of a credential with its own key."""
+    """One copy of a credential with its own secret."""
 
     credential: str = field(repr=False)
-    key: ec.EllipticCurvePrivateKey = field(repr=False)
+    key: ec.EllipticCurvePrivateKey | HolderSecret = field(repr=False)
+    """A key that signs, or what a BBS credential was signed over unseen."""
     use: Use
     showings: int = 0
 
@@ -72,6 +101,16 @@ class Card:
     not_before: UnixSeconds
     expires: UnixSeconds
     instances: tuple[Instance, ...] = field(repr=False)
+
+    @property
+    def format(self) -> str:
+        """The credential format."""
+        return FORMAT_OF[self.configuration]
+
+    @property
+    def lasting(self) -> bool:
+        """Whether it can be shown any number of times."""
+        return all(one.use is Use.LASTING for one in self.instances)
 
     def fresh(self) -> int:
         """Count the instances that can still be shown for the first time."""
@@ -96,13 +135,21 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """A secret and the one commitment to it that is ever sent, so that a retry is the same."""
+
+    secret: HolderSecret = field(repr=False)
+    commitment: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pending:
     """An issuing whose token is spent and whose credentials have not arrived."""
 
     code: str = field(repr=False)
     configuration: str
     access_token: str = field(repr=False)
-    keys: tuple[ec.EllipticCurvePrivateKey, ...] = field(repr=False)
+    keys: tuple[ec.EllipticCurvePrivateKey, ...] | Committed = field(repr=False)
     until: UnixSeconds
 
 
@@ -114,6 +161,8 @@ class Receipt:
     verifier: str
     policy: str
     claims: tuple[str, ...]
+    pseudonym: bool
+    """Whether a name was shown with them, by which this policy recognises its holder."""
     until: UnixSeconds
 
 
@@ -124,19 +173,42 @@ class Wallet:
     root_fingerprint: bytes | None = None
     bundle: bytes = field(default=b"", repr=False)
     cards: tuple[Card, ...] = ()
-    pending: Pending | None = None
+    pending: tuple[Pending, ...] = ()
+    """One a configuration at most."""
     receipts_on: bool = False
     receipts: tuple[Receipt, ...] = ()
 
     def swept(self, now: UnixSeconds) -> "Wallet":
         """Return the wallet without what is past its time."""
-        pending = self.pending if self.pending and now < self.pending.until else None
         return dataclasses.replace(
             self,
             cards=tuple(card for card in self.cards if now < card.expires),
-            pending=pending,
+            pending=tuple(one for one in self.pending if now < one.until),
             receipts=tuple(receipt for receipt in self.receipts if now < receipt.until),
         )
+
+    def newest(self, configuration: str) -> Card | None:
+        """Return the card of the latest period, of one configuration."""
+        cards = (card for card in self.cards if card.configuration == configuration)
+        return max(cards, key=lambda card: card.period, default=None)
+
+    def awaited(self, configuration: str) -> Pending | None:
+        """Return the issuing of a configuration that is not finished."""
+        waiting = (one for one in self.pending if one.configuration == configuration)
+        return next(waiting, None)
+
+    def awaiting(self, pending: Pending) -> "Wallet":
+        """Return the wallet with an issuing begun, in the place of another of its kind."""
+        others = self._without(pending.configuration)
+        return dataclasses.replace(self, pending=(*others, pending))
+
+    def holding(self, card: Card) -> "Wallet":
+        """Return the wallet with a card whose issuing is finished."""
+        others = self._without(card.configuration)
+        return dataclasses.replace(self, cards=(*self.cards, card), pending=others)
+
+    def _without(self, configuration: str) -> tuple[Pending, ...]:
+        return tuple(one for one in self.pending if one.configuration != configuration)
 
     def current(self, card: Card) -> Card:
         """Return what is kept now of a card that was read earlier."""

@@ -2,10 +2,10 @@
 
 OpenID4VCI 1.0: offers by value and by reference (4.1), token with pre-authorized code and
 transaction code (6), nonce (7), key proofs and credential requests (8, appendix F.1); beside it
-renewal and withdrawal, which are this project's own. Left out, because the issuer does not
-announce them: authorization code, deferred issuing, encryption, DPoP, notifications. Which
-addresses the issuer has stands in `metadata.py`; whether a credential may be kept in
-`announced.py`; what verifiers ask in `question.py`.
+renewal, withdrawal and the proof type `bbs_commitment`, which are this project's own. Left out,
+because the issuer does not announce them: authorization code, deferred issuing, encryption, DPoP,
+notifications. Which addresses the issuer has stands in `issuing/metadata.py`; whether a credential
+may be kept in `announced.py` and `receipt/`; what verifiers ask in `question.py`.
 """
 
 import urllib.parse
@@ -15,13 +15,12 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from crypto.encoding import canonical_json
+from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Malformed
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk, jws
-from idservice import catalogue
-from idservice.wallet.model import Declined, Request, Response
+from idservice.wallet.model import FORMAT_OF, Declined, Request, Response
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 PROOF_TYP: Final = "openid4vci-proof+jwt"
@@ -100,12 +99,14 @@ def parse_offer(data: bytes) -> Offer:
     )
 
 
-def check_offer(offer: Offer, *, issuer: str) -> None:
-    """Make sure that the pinned issuer offers the card that this wallet keeps."""
+def check_offer(offer: Offer, *, issuer: str) -> str:
+    """Make sure that the pinned issuer offers a card that this wallet keeps, and say which."""
     if offer.issuer != issuer:
         raise Declined("The offer comes from another issuer than the pinned bundle's.")
-    if catalogue.CONFIGURATION not in offer.configurations:
-        raise Declined("The offer is for something that this wallet does not keep.")
+    for configuration in offer.configurations:
+        if configuration in FORMAT_OF:
+            return configuration
+    raise Declined("The offer is for something that this wallet does not keep.")
 
 
 def offer_request(address: str) -> Request:
@@ -159,14 +160,21 @@ def proof(key: ec.EllipticCurvePrivateKey, *, issuer: str, nonce: str, now: Unix
     )
 
 
+def key_proofs(proofs: Sequence[str]) -> JsonObject:
+    """Write `proofs` with one proof for each key (OpenID4VCI, 8.2)."""
+    return {"jwt": list(proofs)}
+
+
+def commitment_proof(commitment: bytes) -> JsonObject:
+    """Write `proofs` with what a BBS credential is signed over unseen."""
+    return {"bbs_commitment": [base64url.encode(commitment)]}
+
+
 def credential_request(
-    endpoint: str, *, access_token: str, configuration: str, proofs: Sequence[str]
+    endpoint: str, *, access_token: str, configuration: str, proofs: JsonObject
 ) -> Request:
     """Ask for one instance for each proof (OpenID4VCI, 8.2)."""
-    body: JsonObject = {
-        "credential_configuration_id": configuration,
-        "proofs": {"jwt": list(proofs)},
-    }
+    body: JsonObject = {"credential_configuration_id": configuration, "proofs": proofs}
     return Request(
         method="POST",
         url=endpoint,
@@ -181,10 +189,11 @@ def credential_request(
 
 
 def parse_credentials(response: Response, *, count: int) -> tuple[str, ...]:
-    """Read the instances, exactly as many as keys were proved (OpenID4VCI, 8.3)."""
+    """Read the instances, exactly as many as were proved for (OpenID4VCI, 8.3)."""
     credentials = answered(response).get("credentials")
     if not isinstance(credentials, list) or len(credentials) != count:
-        raise Declined(f"The issuer did not send {count} instances; nothing is kept.")
+        instances = "one instance" if count == 1 else f"{count} instances"
+        raise Declined(f"The issuer did not send {instances}; nothing is kept.")
     return tuple(text_member(_as_object(entry), "credential") for entry in credentials)
 
 

@@ -3,9 +3,9 @@
 DESIGN section 4, "Present": the request names a policy of the trust bundle; the wallet answers
 only if the authenticated `client_id` is in that policy and the query within it. What the query
 insists on must be required by the policy; what the policy calls optional stays the holder's
-choice. An objection is a sentence for the holder; what the verifier learns of it is nothing
-(`service.py`). Authenticating the request is `verification/openid4vp.py`, the words of the
-consent screen are `consent.py`.
+choice. One request asks for one credential in one format. An objection is a sentence for the
+holder; what the verifier learns of it is nothing (`service.py`). Authenticating the request is
+`verification/openid4vp.py`, the words of the consent screen are `consent.py`.
 """
 
 import urllib.parse
@@ -48,6 +48,11 @@ class Question:
     needed: tuple[str, ...]
     choices: tuple[str, ...]
     """Optional claims that the card has; none is shown unless the holder picks it."""
+    request_hash: bytes = field(repr=False)
+    """Of the request object as it was served; a BBS showing is bound to it."""
+    pseudonym: str | None
+    """The policy's label, where the holder may choose to be recognised again; the request has no
+    say in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +114,18 @@ def redirect(response: Response) -> str | None:
 
 
 def consider(
-    request: openid4vp.Request, *, trust: TrustBundle, today: date, holdings: Sequence[Holding]
+    request: openid4vp.Request,
+    *,
+    request_hash: bytes,
+    trust: TrustBundle,
+    today: date,
+    holdings: Sequence[Holding],
 ) -> Question | Objection:
     """Hold an authenticated request against its policy and against the holder's cards.
 
     Args:
         request: from `openid4vp.authenticate`.
+        request_hash: from `showing.request_hash`, of what was authenticated.
         trust: the bundle pinned by this wallet.
         today: compared with the day on which the policy ends.
         holdings: cards whose time is running, the preferred first.
@@ -123,7 +134,9 @@ def consider(
         policy = _policy(request, trust=trust, today=today)
         query = _query(request, policy)
         options = _options_within(query, policy)
-        return _question(request, policy=policy, options=options, holdings=holdings)
+        fitting = [each for each in holdings if each.card.format == query.format]
+        found = _holding(options, fitting, any_card=bool(holdings))
+        return _question(found, request, policy=policy, request_hash=request_hash)
     except _Objected as objected:
         return Objection(request=request, sentence=str(objected))
 
@@ -152,7 +165,7 @@ def _query(request: openid4vp.Request, policy: Policy) -> CredentialQuery:
     if len(request.query.credentials) != 1 or request.query.credential_sets:
         raise _Objected("It asks for more than one credential at once.")
     query = request.query.credentials[0]
-    if query.format != catalogue.FORMAT or set(query.vct_values) != {policy.vct}:
+    if query.format not in policy.formats or set(query.vct_values) != {policy.vct}:
         raise _Objected(f"It asks for another credential than the policy {policy.id} does.")
     if query.multiple or not query.holder_binding or query.trusted_authorities:
         raise _Objected(f"It asks in a way that the policy {policy.id} does not know.")
@@ -176,30 +189,47 @@ def _options_within(query: CredentialQuery, policy: Policy) -> tuple[CredentialQ
     return tuple(_only(query, option) for option in sorted(within, key=len))
 
 
-def _question(
-    request: openid4vp.Request,
-    *,
-    policy: Policy,
-    options: tuple[CredentialQuery, ...],
-    holdings: Sequence[Holding],
-) -> Question:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """A card that has what is needed."""
+
+    holding: Holding
+    needed: frozenset[str]
+
+
+def _holding(
+    options: tuple[CredentialQuery, ...], holdings: Sequence[Holding], *, any_card: bool
+) -> _Found:
+    """Find the first card that satisfies an option, the smallest first."""
     if not holdings:
-        raise _Objected("You have no card that is valid today.")
-    asked = _asked(request.query.credentials[0])
+        raise _Objected(
+            "It asks for the other kind of card, of which you have none that is valid today."
+            if any_card
+            else "You have no card that is valid today."
+        )
     for holding in holdings:
         for option in options:
             needed = _asked(option)
-            if _says(holding.claims, needed) and _matches(option, holding.claims):
-                choices = (name for name in asked - needed if _says(holding.claims, {name}))
-                return Question(
-                    request=request,
-                    policy=policy,
-                    holding=holding,
-                    needed=_sorted(needed),
-                    choices=_sorted(choices),
-                )
+            if _says(holding.claims, needed) and _matches(option, holding):
+                return _Found(holding=holding, needed=needed)
     missing = {name for name in _asked(options[0]) if not _says(holdings[0].claims, {name})}
     raise _Objected(f"Your card does not show {_named(missing) or 'what is asked for'}.")
+
+
+def _question(
+    found: _Found, request: openid4vp.Request, *, policy: Policy, request_hash: bytes
+) -> Question:
+    holding, needed = found.holding, found.needed
+    left = _asked(request.query.credentials[0]) - needed
+    return Question(
+        request=request,
+        policy=policy,
+        holding=holding,
+        needed=_sorted(needed),
+        choices=_sorted(name for name in left if _says(holding.claims, {name})),
+        request_hash=request_hash,
+        pseudonym=policy.pseudonym if holding.card.format == catalogue.BBS_FORMAT else None,
+    )
 
 
 def _options(query: CredentialQuery) -> tuple[tuple[str, ...], ...]:
@@ -235,8 +265,8 @@ def _fact(path: dcql.Path) -> str:
     return ".".join(str(step) for step in path)
 
 
-def _matches(query: CredentialQuery, claims: JsonObject) -> bool:
-    return dcql.select(query, claims, credential_format=catalogue.FORMAT) is not None
+def _matches(query: CredentialQuery, holding: Holding) -> bool:
+    return dcql.select(query, holding.claims, credential_format=holding.card.format) is not None
 
 
 def _says(claims: JsonObject, names: frozenset[str] | set[str]) -> bool:

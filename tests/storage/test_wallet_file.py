@@ -5,13 +5,24 @@ from pathlib import Path
 
 import pytest
 
-from crypto.encoding import canonical_json
+from crypto.bbs.jwp import HolderSecret
+from crypto.encoding import base64url, canonical_json
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
 from idservice.period import Period
 from idservice.storage import wallet as storage
-from idservice.wallet.model import Card, Instance, Pending, Receipt, Unusable, Use, Wallet
+from idservice.wallet.model import (
+    Card,
+    Committed,
+    Instance,
+    Pending,
+    Receipt,
+    Unusable,
+    Use,
+    Wallet,
+)
 
+SECRET = HolderSecret(nym=b"n" * 32, blind=b"b" * 32)
 PASSPHRASE = b"correct horse battery"
 CHEAP = storage.Cost(passes=1, memory=8 * 1024)
 
@@ -29,6 +40,15 @@ def full_wallet(portrait: int = 0) -> Wallet:
             showings=place,
         )
         for place, use in enumerate(Use)
+        if use is not Use.LASTING
+    )
+    lasting = Card(
+        configuration="resident_bbs",
+        vct="https://issuer.example/vct/resident/1",
+        period=Period(11),
+        not_before=UnixSeconds(100),
+        expires=UnixSeconds(150),
+        instances=(Instance(credential="a.b.c" + "x" * portrait, key=SECRET, use=Use.LASTING),),
     )
     card = Card(
         configuration="resident_sd_jwt",
@@ -41,13 +61,22 @@ def full_wallet(portrait: int = 0) -> Wallet:
     return Wallet(
         root_fingerprint=bytes(32),
         bundle=b'{"a":1}',
-        cards=(card,),
-        pending=Pending(
-            code="code",
-            configuration="resident_sd_jwt",
-            access_token="token",
-            keys=(jwk.generate(random_bytes=os.urandom),),
-            until=UnixSeconds(50),
+        cards=(card, lasting),
+        pending=(
+            Pending(
+                code="code",
+                configuration="resident_sd_jwt",
+                access_token="token",
+                keys=(jwk.generate(random_bytes=os.urandom),),
+                until=UnixSeconds(50),
+            ),
+            Pending(
+                code="another code",
+                configuration="resident_bbs",
+                access_token="another token",
+                keys=Committed(secret=SECRET, commitment=bytes(144)),
+                until=UnixSeconds(60),
+            ),
         ),
         receipts_on=True,
         receipts=(
@@ -56,6 +85,7 @@ def full_wallet(portrait: int = 0) -> Wallet:
                 verifier="Library",
                 policy="library-card",
                 claims=("resident",),
+                pseudonym=True,
                 until=UnixSeconds(70),
             ),
         ),
@@ -69,6 +99,22 @@ def test_what_was_saved_is_loaded_by_the_next_process(tmp_path):
         store.save(wallet)
     with opened(tmp_path) as store:
         assert storage.write(store.load()) == storage.write(wallet)
+
+
+def test_secret_of_a_bbs_card_is_kept_with_it_and_while_it_is_awaited():
+    kept = storage.parse(storage.write(full_wallet()))
+    assert kept.cards[1].instances[0].key == SECRET
+    assert kept.pending[1].keys == Committed(secret=SECRET, commitment=bytes(144))
+
+
+def test_secret_of_a_bbs_card_is_on_the_disk_only_under_the_passphrase(tmp_path):
+    with opened(tmp_path) as store:
+        store.save(full_wallet())
+    content = (tmp_path / storage.FILE).read_bytes()
+    for secret in (SECRET.nym, SECRET.blind):
+        assert secret not in content
+        assert base64url.encode(secret).encode() not in content
+        assert repr(secret) not in repr(full_wallet())
 
 
 def test_the_file_is_written_back_as_the_very_same_bytes():
@@ -216,11 +262,13 @@ def test_erased_wallet_is_gone(tmp_path):
 EMPTY = {
     "bundle": "",
     "cards": [],
-    "pending": None,
+    "pending": [],
     "receipts": [],
     "receipts_on": False,
     "root": None,
 }
+
+PENDING = {"keys": [], "code": "", "access_token": "", "configuration": "", "until": 1}
 
 
 @pytest.mark.parametrize(
@@ -231,15 +279,10 @@ EMPTY = {
         {"bundle": 1},
         {"bundle": "*"},
         {"pending": 1},
-        {
-            "pending": {
-                "keys": [],
-                "code": "",
-                "access_token": "",
-                "configuration": "",
-                "until": "d",
-            }
-        },
+        {"pending": [PENDING | {"until": "d"}]},
+        {"pending": [PENDING | {"keys": [{}]}]},
+        {"pending": [PENDING | {"secret": {"nym": 1, "blind": ""}, "commitment": ""}]},
+        {"pending": [PENDING | {"secret": {"nym": "", "blind": ""}}]},
         {"receipts": [{"claims": 1, "day": "", "policy": "", "until": 1, "verifier": ""}]},
     ],
 )

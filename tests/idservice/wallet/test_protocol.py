@@ -5,7 +5,8 @@ import pytest
 from crypto.encoding import canonical_json
 from crypto.errors import Malformed
 from crypto.jose import jwk, jws
-from idservice.wallet import metadata, protocol
+from idservice.wallet import protocol
+from idservice.wallet.issuing import metadata
 from idservice.wallet.model import Declined, Response
 from tests.fakes import city as fake_city
 from tests.fakes import wire as fake_wire
@@ -67,7 +68,10 @@ def test_f1_key_proof_says_what_it_must_and_nothing_else():
 
 def test_sec8_2_credential_request():
     request = protocol.credential_request(
-        "https://a.example/credential", access_token="t", configuration="c", proofs=["p"]
+        "https://a.example/credential",
+        access_token="t",
+        configuration="c",
+        proofs=protocol.key_proofs(["p"]),
     )
     assert canonical_json.parse_object(request.body) == {
         "credential_configuration_id": "c",

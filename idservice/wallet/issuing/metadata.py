@@ -20,7 +20,7 @@ from crypto.jose import jws
 from crypto.x509 import chain, x5c
 from crypto.x509.profile import Role
 from idservice import catalogue
-from idservice.wallet.model import Declined, Request, Response
+from idservice.wallet.model import FORMAT_OF, Declined, Request, Response
 
 SIGNED_TYP: Final = "openidvci-issuer-metadata+jwt"
 
@@ -35,9 +35,22 @@ class Metadata:
 
     credential_endpoint: str
     nonce_endpoint: str
-    batch: int
+    batch: int | None
+    """Instances that it issues at once, where it says so."""
     formats: dict[str, str]
     """Configuration to format."""
+
+    def check(self, configuration: str) -> None:
+        """Make sure that a configuration is issued as this wallet keeps it.
+
+        Raises:
+            Declined: in another format or not at all, or by fewer instances than a batch has.
+        """
+        if self.formats.get(configuration) != FORMAT_OF[configuration]:
+            raise Declined("The issuer does not issue the resident card in this format.")
+        batched = configuration == catalogue.CONFIGURATION
+        if batched and (self.batch is None or self.batch < catalogue.BATCH):
+            raise Declined(f"The issuer does not issue {catalogue.BATCH} instances at once.")
 
 
 def metadata_request(issuer: str) -> Request:
@@ -145,12 +158,10 @@ def _endpoint(content: JsonObject, name: str, issuer: str) -> str:
     return address
 
 
-def _batch(content: JsonObject) -> int:
+def _batch(content: JsonObject) -> int | None:
     batch = content.get("batch_credential_issuance")
     size = batch.get("batch_size") if isinstance(batch, dict) else None
-    if isinstance(size, bool) or not isinstance(size, int) or size < catalogue.BATCH:
-        raise Declined(f"The issuer does not issue {catalogue.BATCH} instances at once.")
-    return size
+    return size if isinstance(size, int) and not isinstance(size, bool) else None
 
 
 def _formats(content: JsonObject) -> dict[str, str]:

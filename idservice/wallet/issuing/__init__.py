@@ -1,0 +1,1 @@
+"""The road from an offer to credentials that may be kept."""
