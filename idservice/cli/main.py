@@ -58,7 +58,8 @@ app = typer.Typer(
 
 def _print_version(*, value: bool) -> None:
     if value:
-        typer.echo(f"idservice {version('idservice')}")
+        curve = importlib.import_module("crypto.bls.curve").BACKEND.name
+        typer.echo(f"idservice {version('idservice')} (BBS curve: {curve})")
         raise typer.Exit
 
 
@@ -68,7 +69,10 @@ def main(
     show_version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version and the curve library in use.",
         ),
     ] = False,
 ) -> None:
