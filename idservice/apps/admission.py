@@ -116,6 +116,7 @@ def admit(
             root=root,
             version=before.version + 1,
             announced=before.announced,
+            announced_bbs=before.announced_bbs,
             policies=_joined(before.policies.values(), new, replace=replace),
         )
         bundle = city_folder.publish(folder, draft, now=chances.now)

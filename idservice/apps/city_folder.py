@@ -26,7 +26,7 @@ from idservice.apps import key_files, keys, settings
 from idservice.apps.settings import City, UnusableSettings
 from idservice.verification import policy, trust
 from idservice.verification.policy import Policy
-from idservice.verification.trust import Announced, TrustBundle
+from idservice.verification.trust import Announced, AnnouncedBbs, TrustBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +50,7 @@ class Draft:
     root: Root
     version: int
     announced: tuple[Announced, ...]
+    announced_bbs: tuple[AnnouncedBbs, ...]
     policies: tuple[Policy, ...]
 
 
@@ -81,7 +82,10 @@ def publish(folder: Path, draft: Draft, *, now: UnixSeconds) -> TrustBundle:
         "demonstration": draft.city.demonstration,
         "languages": [*draft.city.languages],
         "issuer": draft.city.issuer,
-        "announced": [trust.announce(each) for each in draft.announced],
+        "announced": [
+            *(trust.announce(each) for each in draft.announced),
+            *(trust.announce_bbs(each) for each in draft.announced_bbs),
+        ],
         "policies": [policy.write(each) for each in draft.policies],
     }
     der = draft.root.certificate.public_bytes(Encoding.DER)

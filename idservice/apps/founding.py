@@ -1,10 +1,11 @@
-"""A city's keys: the root, one for lists, one for metadata, one for each period.
+"""A city's keys: the root, one for lists, one for metadata, one for each period and format.
 
 DESIGN, sections 3 and 8 (`init city`, `init announce`). Every key is on disk before the bundle
 announces it; a key file that a crash has left behind is used by the next run, so that none is
 ever overwritten. Verifiers are admitted in `admission`, samples for them made in `samples`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from crypto.bbs import signature
+from crypto.bls.group import SigningUnavailable
 from crypto.encoding import canonical_json
 from crypto.entropy import RandomBytes
 from crypto.errors import CryptoError
@@ -28,7 +31,7 @@ from idservice.apps.settings import City, UnusableSettings
 from idservice.issuer import metadata
 from idservice.period import Period
 from idservice.verification import trust
-from idservice.verification.trust import Announced, AnnouncedStatus, TrustBundle
+from idservice.verification.trust import Announced, AnnouncedBbs, AnnouncedStatus, TrustBundle
 
 ROOT_DAYS: Final = 20 * 365
 LASTING_DAYS: Final = 10 * 365
@@ -161,24 +164,35 @@ def _announce(
     root = city_folder.read_root(folder)
     current = period.of(chances.now)
     kept = [each for each in before.announced if each.exp > chances.now] if before else []
-    have = {each.period for each in kept if each.configuration == catalogue.CONFIGURATION}
-    missing = [each for each in range(current, current + AHEAD + 1) if each not in have]
+    kept_bbs = [each for each in before.announced_bbs if each.exp > chances.now] if before else []
     where = folder / "issuer" / keys.FOLDER
     made = []
-    for each in map(Period, missing):
+    for each in _missing(kept, catalogue.CONFIGURATION, current):
         validity = Validity(not_before=period.not_before(each), not_after=period.expires(each))
         leaf = _Leaf(role=Role.ISSUER, issuer=city.issuer, city=city.name, validity=validity)
         name = keys.file_name(catalogue.CONFIGURATION, each)
         certificate = _key_and_certificate(where, name, leaf, root=root, chances=chances)
         made.append(_announced(city.issuer, each, certificate, size))
+    made_bbs = [
+        _announced_bbs(city.issuer, each, _bbs_key(where, each, chances))
+        for each in _missing(kept_bbs, catalogue.BBS_CONFIGURATION, current)
+    ]
     draft = Draft(
         city=city,
         root=root,
         version=before.version + 1 if before else 1,
         announced=tuple(sorted([*kept, *made], key=lambda each: each.period)),
+        announced_bbs=tuple(sorted([*kept_bbs, *made_bbs], key=lambda each: each.period)),
         policies=tuple(before.policies.values()) if before else (),
     )
     return city_folder.publish(folder, draft, now=chances.now)
+
+
+def _missing(
+    kept: Iterable[Announced | AnnouncedBbs], configuration: str, current: Period
+) -> list[Period]:
+    have = {each.period for each in kept if each.configuration == configuration}
+    return [Period(each) for each in range(current, current + AHEAD + 1) if each not in have]
 
 
 def _announced(issuer: str, number: Period, leaf: x509.Certificate, size: int) -> Announced:
@@ -198,6 +212,38 @@ def _announced(issuer: str, number: Period, leaf: x509.Certificate, size: int) -
         digests=sum("." not in name for name in catalogue.CLAIMS),
         address_digests=len(catalogue.ADDRESS_MEMBERS),
     )
+
+
+def _announced_bbs(issuer: str, number: Period, public_key: bytes) -> AnnouncedBbs:
+    nbf, exp = period.not_before(number), period.expires_bbs(number)
+    vct, schema = metadata.vct(issuer), catalogue.BBS_SCHEMA
+    return AnnouncedBbs(
+        configuration=catalogue.BBS_CONFIGURATION,
+        format=catalogue.BBS_FORMAT,
+        vct=vct,
+        schema=schema,
+        period=number,
+        nbf=nbf,
+        exp=exp,
+        public_key=public_key,
+        header=trust.bbs_header(
+            issuer=issuer, vct=vct, schema=schema, period=number, nbf=nbf, exp=exp
+        ),
+        slots=catalogue.BBS_SLOTS,
+    )
+
+
+def _bbs_key(where: Path, number: Period, chances: Chances) -> bytes:
+    """Make a period's BBS key, or take what a run before this one has left; return its public."""
+    path = where / f"{keys.file_name(catalogue.BBS_CONFIGURATION, number)}.key"
+    if path.exists():
+        return key_files.read_bbs(path).public.octets
+    try:
+        key = signature.new_key(random_bytes=chances.random_bytes)
+    except SigningUnavailable as error:
+        raise UnusableSettings(str(error)) from error
+    key_files.create(path, key.scalar)
+    return key.public.octets
 
 
 def _key_and_certificate(

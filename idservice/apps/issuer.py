@@ -23,14 +23,14 @@ from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.x509 import chain, x5c
 from crypto.x509.profile import Role
-from idservice import period
+from idservice import catalogue, period
 from idservice.apps import keys
 from idservice.apps.keys import IssuerKeys
 from idservice.apps.settings import IssuerSettings, UnusableSettings
 from idservice.auditor import schema
 from idservice.clock import Clock
 from idservice.issuer import metadata, web
-from idservice.issuer.model import IssuingKey
+from idservice.issuer.model import BbsIssuingKey, IssuingKey
 from idservice.issuer.schedule import Schedule
 from idservice.issuer.service import Issuer, Stores
 from idservice.issuer.web import Counter, Documents
@@ -38,7 +38,7 @@ from idservice.period import Period
 from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
-from idservice.verification.trust import TrustBundle
+from idservice.verification.trust import AnnouncedBbs, TrustBundle
 from idservice.web import application, timers
 
 OFFICE: Final = "issuer"
@@ -79,8 +79,12 @@ class Folder:
         """Return the key of a period, None where none is announced."""
         return self._keys.issuing(number, configuration)
 
+    def issuing_bbs(self, number: Period, configuration: str) -> BbsIssuingKey | None:
+        """Return the BBS key of a period, None where none is announced."""
+        return self._keys.issuing_bbs(number, configuration)
+
     def announced(self) -> Sequence[IssuingKey]:
-        """Return all announced keys."""
+        """Return all announced keys of the format that has status lists."""
         return self._keys.announced()
 
     def _load(self) -> IssuerKeys:
@@ -96,6 +100,8 @@ class Folder:
                 raise UnusableSettings("bundle.json announces other times than the period's")
             if told.status.uri != f"{issuer}/v1/status/{told.configuration}/{told.period}":
                 raise UnusableSettings("bundle.json announces another status list")
+        for bbs in found.bbs_keys:
+            _check_bbs(bbs.announced, metadata.vct(issuer))
         _check_paths(found, now=self._clock.now())
         return found
 
@@ -229,6 +235,14 @@ def _documents(city: metadata.City, loaded: IssuerKeys, clock: Clock) -> Documen
         type_metadata=metadata.type_metadata(city.issuer),
         bundle=loaded.bundle,
     )
+
+
+def _check_bbs(told: AnnouncedBbs, vct: str) -> None:
+    """What the announcement's header says is what it announces; here it is what is served."""
+    if (told.vct, told.schema, told.slots) != (vct, catalogue.BBS_SCHEMA, catalogue.BBS_SLOTS):
+        raise UnusableSettings("bundle.json announces another type than is served")
+    if (told.nbf, told.exp) != (period.not_before(told.period), period.expires_bbs(told.period)):
+        raise UnusableSettings("bundle.json announces other times than the period's")
 
 
 def _check_paths(loaded: IssuerKeys, *, now: UnixSeconds) -> None:

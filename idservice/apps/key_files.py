@@ -2,8 +2,9 @@
 
 DESIGN, section 8 (`init`): a key file is made with mode 0600, never overwritten, and refused when
 it is read with any other access. PKCS #8 in PEM, without a passphrase: a process must start by
-itself. A city that wants its keys in hardware lends a `Signer` instead. Which keys there are
-stands in `founding` and `keys`.
+itself; a BBS key, for which PKCS #8 has no name, is its 32 octets and nothing else. A city that
+wants its keys in hardware lends a `Signer` instead. Which keys there are stands in `founding` and
+`keys`.
 """
 
 import os
@@ -19,6 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from crypto.bbs import signature
+from crypto.bbs.signature import SecretKey
+from crypto.bls.group import SigningUnavailable
+from crypto.errors import Malformed
 from idservice.apps.settings import UnusableSettings
 
 OWNER_ONLY: Final = 0o600
@@ -91,6 +96,17 @@ def read_ed25519(path: Path) -> ed25519.Ed25519PrivateKey:
     if not isinstance(key, ed25519.Ed25519PrivateKey):
         raise UnusableKey(f"{path.name} does not hold an Ed25519 key")
     return key
+
+
+def read_bbs(path: Path) -> SecretKey:
+    """Read a BBS key; raises as `read`, for any other content, and where nothing can sign."""
+    content = read(path)
+    try:
+        return signature.load_secret_key(content)
+    except Malformed as error:
+        raise UnusableKey(f"{path.name} does not hold a BBS key") from error
+    except SigningUnavailable as error:
+        raise UnusableKey(str(error)) from error
 
 
 def publish(path: Path, content: bytes) -> None:

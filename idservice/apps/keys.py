@@ -1,7 +1,8 @@
 """The issuer's keys, as its process finds them: the announced ones, each with its file.
 
 DESIGN, section 3: per period and type there is exactly one key, announced in the trust bundle.
-A key is used only if its file fits the certificate that the bundle announces. The city root's
+A key is used only if its file fits the certificate, or for BBS the public key, that the bundle
+announces. The city root's
 key is not among them: the issuer's process never sees it.
 """
 
@@ -19,11 +20,11 @@ from crypto.jose.jws import Signer
 from crypto.x509 import chain, x5c
 from idservice.apps import key_files
 from idservice.apps.key_files import UnusableKey
-from idservice.issuer.model import IssuingKey
+from idservice.issuer.model import BbsIssuingKey, IssuingKey
 from idservice.issuer.schedule import StatusKey
 from idservice.period import Period
 from idservice.verification import trust
-from idservice.verification.trust import Announced, TrustBundle
+from idservice.verification.trust import Announced, AnnouncedBbs, TrustBundle
 
 NONCE_KEY_LENGTH: Final = 32
 
@@ -47,6 +48,7 @@ class IssuerKeys:
     """As published."""
     trust: TrustBundle = field(repr=False)
     issuing_keys: tuple[IssuingKey, ...] = field(repr=False)
+    bbs_keys: tuple[BbsIssuingKey, ...] = field(repr=False)
     status: StatusKey = field(repr=False)
     metadata: MetadataKey = field(repr=False)
     nonce_key: bytes = field(repr=False)
@@ -58,8 +60,15 @@ class IssuerKeys:
                 return key
         return None
 
+    def issuing_bbs(self, period: Period, configuration: str) -> BbsIssuingKey | None:
+        """Return the BBS key of a period, None where none is announced."""
+        for key in self.bbs_keys:
+            if (key.announced.period, key.announced.configuration) == (period, configuration):
+                return key
+        return None
+
     def announced(self) -> Sequence[IssuingKey]:
-        """Return all announced keys."""
+        """Return all announced keys of the format that has status lists."""
         return self.issuing_keys
 
 
@@ -87,6 +96,7 @@ def load(folder: Path, *, issuer: str) -> IssuerKeys:
         bundle=bundle,
         trust=announced,
         issuing_keys=tuple(_issuing(where, announced, each) for each in announced.announced),
+        bbs_keys=tuple(_issuing_bbs(where, announced, each) for each in announced.announced_bbs),
         status=StatusKey(x5c=status_path, sign=status_signer),
         metadata=MetadataKey(x5c=metadata_path, sign=metadata_signer),
         nonce_key=nonce_key,
@@ -136,6 +146,14 @@ def _issuing(where: Path, bundle: TrustBundle, announced: Announced) -> IssuingK
         public_jwk={**jwk.public_jwk(key.public_key())},
         sign=jws.es256_signer(key),
     )
+
+
+def _issuing_bbs(where: Path, bundle: TrustBundle, announced: AnnouncedBbs) -> BbsIssuingKey:
+    name = file_name(announced.configuration, announced.period)
+    key = key_files.read_bbs(where / f"{name}.key")
+    if key.public.octets != announced.public_key:
+        raise UnusableKey(f"{name}.key does not fit the bundle")
+    return BbsIssuingKey(issuer=bundle.issuer, announced=announced, secret_key=key)
 
 
 def _with_certificate(where: Path, name: str) -> tuple[tuple[str, ...], Signer]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final
 
+from crypto.bbs.signature import SecretKey
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
@@ -24,7 +25,7 @@ from idservice.errors import Code, ServiceError
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.period import Period
-from idservice.verification.trust import Announced
+from idservice.verification.trust import Announced, AnnouncedBbs
 
 SLOT: Final = 300
 """Seconds: expiry is kept as the number of a five-minute slot, never as a time."""
@@ -207,6 +208,15 @@ class IssuingKey:
     announced: Announced
     public_jwk: JsonObject
     sign: Signer = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BbsIssuingKey:
+    """The one BBS key of a period and configuration, and what the bundle announces with it."""
+
+    issuer: str
+    announced: AnnouncedBbs
+    secret_key: SecretKey = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

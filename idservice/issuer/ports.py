@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from idservice.issuer.model import IssuingKey, StatusList
+from idservice.issuer.model import BbsIssuingKey, IssuingKey, StatusList
 from idservice.period import Period
 from idservice.verification.trust import TrustBundle
 
@@ -170,6 +170,10 @@ class Keys(Protocol):
         """Return the key of a period, None where none is announced."""
         ...
 
+    def issuing_bbs(self, period: Period, configuration: str) -> BbsIssuingKey | None:
+        """Return the BBS key of a period, None where none is announced."""
+        ...
+
     def announced(self) -> Sequence[IssuingKey]:
-        """Return all announced keys."""
+        """Return all announced keys of the format that has status lists."""
         ...

@@ -21,7 +21,7 @@ from crypto.sealed import handle, offer
 from idservice import catalogue, period
 from idservice.issuer import claims, protocol
 from idservice.issuer.claims import Person
-from idservice.issuer.model import Enrolment, IssuingKey
+from idservice.issuer.model import BbsIssuingKey, Enrolment, IssuingKey
 from idservice.issuer.ports import LastingStore, PendingStore
 from idservice.issuer.schedule import Schedule, StatusKey
 from idservice.issuer.service import Desk, Issuer, Stores
@@ -70,9 +70,18 @@ class CityKeys:
             )
             for each in city.trust.announced
         }
+        self._bbs_keys = {
+            (each.configuration, each.period): BbsIssuingKey(
+                issuer=city.issuer, announced=each, secret_key=city.bbs_keys[each.period]
+            )
+            for each in city.trust.announced_bbs
+        }
 
     def issuing(self, number: Period, configuration: str) -> IssuingKey | None:
         return self._keys.get((configuration, number))
+
+    def issuing_bbs(self, number: Period, configuration: str) -> BbsIssuingKey | None:
+        return self._bbs_keys.get((configuration, number))
 
     def announced(self) -> Sequence[IssuingKey]:
         return tuple(self._keys.values())

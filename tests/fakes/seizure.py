@@ -19,7 +19,7 @@ from crypto.jose import jwk, jws
 from crypto.sdjwt import key_binding, present, sd_jwt
 from idservice import catalogue
 from idservice.issuer import claims, protocol
-from idservice.issuer.model import Enrolment, IssuingKey
+from idservice.issuer.model import BbsIssuingKey, Enrolment, IssuingKey
 from idservice.issuer.protocol import TokenRequest
 from idservice.issuer.schedule import Schedule, StatusKey
 from idservice.issuer.service import Desk, Issuer, Stores
@@ -63,6 +63,13 @@ class CityKeys:
             public_jwk={**jwk.public_jwk(key.public_key())},
             sign=jws.es256_signer(key),
         )
+
+    def issuing_bbs(self, period: Period, configuration: str) -> BbsIssuingKey | None:
+        found = self.city.trust.find_bbs(configuration=configuration, period=period)
+        if found is None:
+            return None
+        key = self.city.bbs_keys[period]
+        return BbsIssuingKey(issuer=self.city.issuer, announced=found, secret_key=key)
 
     def announced(self) -> list[IssuingKey]:
         found = [

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from crypto.bbs import signature
 from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.x509 import chain
@@ -22,6 +23,7 @@ from tests.fakes import city as cities
 NOW = cities.NOW
 HERE = period.of(NOW)
 BASE = "http://127.0.0.1:8080"
+BBS_NAME = keys.file_name(catalogue.BBS_CONFIGURATION, HERE)
 CITY = City(name="Exampleton", issuer=BASE, languages=["en"], demonstration=True)
 
 
@@ -58,6 +60,19 @@ def test_a_city_announces_this_period_and_two_more(tmp_path: Path) -> None:
     assert len({each.x5c for each in bundle.announced}) == 3
 
 
+def test_a_city_announces_a_bbs_key_a_period_too(tmp_path: Path) -> None:
+    bundle = found(tmp_path / "city")
+    assert [each.period for each in bundle.announced_bbs] == [HERE, HERE + 1, HERE + 2]
+    for each in bundle.announced_bbs:
+        assert each.configuration == catalogue.BBS_CONFIGURATION
+        assert (each.schema, each.slots) == (catalogue.BBS_SCHEMA, catalogue.BBS_SLOTS)
+        assert each.nbf == period.not_before(each.period)
+        assert each.exp == period.not_before(period.Period(each.period + 1)) + period.DAY
+        assert each.vct == bundle.announced[0].vct
+        signature.load_public_key(each.public_key)
+    assert len({each.public_key for each in bundle.announced_bbs}) == 3
+
+
 def test_a_citys_keys_are_for_their_owner_only(tmp_path: Path) -> None:
     found(tmp_path / "city")
     secret = list((tmp_path / "city").rglob("*.key"))
@@ -66,7 +81,7 @@ def test_a_citys_keys_are_for_their_owner_only(tmp_path: Path) -> None:
         "status.key",
         "metadata.key",
         "nonce.key",
-        *(f"{catalogue.CONFIGURATION}-{HERE + ahead}.key" for ahead in range(3)),
+        *(f"{kind}-{HERE + ahead}.key" for kind in catalogue.CONFIGURATIONS for ahead in range(3)),
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
     for folder in ("", "root", "issuer", "issuer/keys"):
@@ -81,6 +96,12 @@ def test_the_issuers_process_finds_its_keys_and_no_root_key(tmp_path: Path) -> N
     assert [each.announced for each in loaded.announced()] == list(bundle.announced)
     assert loaded.issuing(HERE, catalogue.CONFIGURATION) == loaded.announced()[0]
     assert loaded.issuing(period.Period(HERE + 9), catalogue.CONFIGURATION) is None
+    assert [each.announced for each in loaded.bbs_keys] == list(bundle.announced_bbs)
+    assert loaded.issuing_bbs(HERE, catalogue.BBS_CONFIGURATION) == loaded.bbs_keys[0]
+    assert loaded.issuing_bbs(HERE, catalogue.CONFIGURATION) is None
+    scalar = (tmp_path / "city/issuer/keys" / f"{BBS_NAME}.key").read_bytes()
+    assert loaded.bbs_keys[0].secret_key.scalar == scalar
+    assert repr(scalar) not in repr(loaded.bbs_keys)
     assert len(loaded.nonce_key) == 32
     assert len(loaded.status.sign(b"x")) == len(loaded.metadata.sign(b"x")) == 64
     assert loaded.nonce_key.hex() not in repr(loaded)
@@ -174,7 +195,7 @@ def test_announcing_again_changes_the_version_only(tmp_path: Path) -> None:
     first = found(tmp_path)
     again = founding.announce(tmp_path, residents=None, chances=chances(seed="b"))
     assert again.version == 2
-    assert again.announced == first.announced
+    assert (again.announced, again.announced_bbs) == (first.announced, first.announced_bbs)
 
 
 def test_announcing_later_adds_periods_and_drops_what_has_run_out(tmp_path: Path) -> None:
@@ -183,6 +204,9 @@ def test_announcing_later_adds_periods_and_drops_what_has_run_out(tmp_path: Path
         start = period.not_before(period.Period(HERE + ahead))
         bundle = founding.announce(tmp_path, residents=None, chances=chances(start, f"b{ahead}"))
         assert [each.period - HERE for each in bundle.announced] == kept
+        # their day of grace is over, that of the others is seven
+        bbs = founding.announce(tmp_path, residents=None, chances=chances(start + period.DAY))
+        assert [each.period - HERE for each in bbs.announced_bbs] == kept[-3:]
     assert bundle.announced[0] == first.announced[1]
     assert bundle.root_fingerprint == first.root_fingerprint
     old = f"issuer/keys/{catalogue.CONFIGURATION}-{HERE}.key"
@@ -217,7 +241,33 @@ def test_keys_that_a_crash_left_are_announced_by_the_next_run(
     again = founding.announce(tmp_path, residents=None, chances=chances(later, "c"))
     assert name.with_suffix(".key").read_bytes() == key
     assert (again.announced == lost.announced) is certified
+    assert again.announced_bbs == lost.announced_bbs
     assert keys.load(tmp_path / "issuer", issuer=BASE).trust == again
+
+
+@pytest.mark.parametrize("content", [b"", bytes(32), bytes([0xFF]) * 32, b"\1" * 33])
+def test_what_is_no_bbs_key_is_neither_used_nor_replaced(tmp_path: Path, content: bytes) -> None:
+    found(tmp_path)
+    name = f"{catalogue.BBS_CONFIGURATION}-{HERE + 3}.key"
+    key_files.create(tmp_path / "issuer" / "keys" / name, content)
+    later = period.not_before(period.Period(HERE + 1))
+    before = (tmp_path / "issuer" / "bundle.json").read_bytes()
+    with pytest.raises(UnusableKey, match="does not hold a BBS key"):
+        founding.announce(tmp_path, residents=None, chances=chances(later))
+    assert (tmp_path / "issuer" / "bundle.json").read_bytes() == before
+    assert (tmp_path / "issuer" / "keys" / name).read_bytes() == content
+
+
+def test_a_bbs_key_that_was_not_announced_is_not_used(tmp_path: Path) -> None:
+    found(tmp_path / "city")
+    found(tmp_path / "other", seed="other")
+    name = Path("issuer/keys") / f"{BBS_NAME}.key"
+    (tmp_path / "city" / name).write_bytes((tmp_path / "other" / name).read_bytes())
+    with pytest.raises(UnusableKey, match="does not fit the bundle"):
+        keys.load(tmp_path / "city" / "issuer", issuer=BASE)
+    (tmp_path / "city" / name).chmod(0o640)
+    with pytest.raises(UnusableKey, match="0600"):
+        keys.load(tmp_path / "city" / "issuer", issuer=BASE)
 
 
 def test_a_certificate_of_another_key_or_city_is_not_announced(tmp_path: Path) -> None:
@@ -254,6 +304,7 @@ def test_a_bundle_that_nobody_would_accept_is_not_published(tmp_path: Path) -> N
         root=city_folder.read_root(tmp_path),
         version=2,
         announced=(*bundle.announced, bundle.announced[0]),
+        announced_bbs=bundle.announced_bbs,
         policies=(),
     )
     with pytest.raises(UnusableSettings, match="would be refused"):
@@ -310,6 +361,7 @@ def test_a_bundle_that_announces_no_certificate_is_not_used(tmp_path: Path) -> N
         root=city_folder.read_root(tmp_path),
         version=2,
         announced=(wrong,),
+        announced_bbs=(),
         policies=(),
     )
     city_folder.publish(tmp_path, draft, now=NOW)
