@@ -66,6 +66,16 @@ class CountedComplaint:
     number: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What somebody who commented gets, and nobody else keeps together."""
+
+    number: int
+    """Of the entry."""
+    digest: str
+    salt: str = field(repr=False)
+
+
 def _hides(character: str) -> bool:
     """Say whether a reader would not see this character; line breaks and direction marks pass."""
     if character == "\n" or character in _SEEN_THOUGH_FORMAT:

@@ -62,23 +62,31 @@ def rows(change: Change) -> Rows:
 def policy_rows(policy: Policy) -> Rows:
     """Say who may ask for what, why, and what becomes of it."""
     kept = "nothing" if policy.retention == NOTHING_KEPT else policy.retention
-    status = "any list that has not run out"
-    if policy.status_max_age_s is not None:
-        status = f"at most {_length(policy.status_max_age_s)} old"
-    notices = ((f"Told to people ({name})", text) for name, text in policy.notice.items())
+    erased = () if policy.erase is None else (("Where to have it erased", policy.erase),)
     return (
         ("Who asks", policy.verifier),
-        ("Known as", ", ".join(policy.client_ids)),
         ("Why", labels.PURPOSES[policy.purpose]),
         ("Where", policy.place),
         ("Must be shown", facts(policy.required)),
         ("May be shown, if the holder likes", facts(policy.optional) or "nothing more"),
         ("Kept afterwards", kept),
-        ("Where to have it erased", policy.erase or "nothing is kept that could be"),
+        *erased,
+        ("Last day", policy.expires.isoformat()),
+    )
+
+
+def technical_rows(policy: Policy) -> Rows:
+    """Say the rest of a policy: what machines compare, and what people are told."""
+    status = "any that has not run out"
+    if policy.status_max_age_s is not None:
+        status = f"at most {length(policy.status_max_age_s)} old"
+    notices = ((f"Told to people ({name})", text) for name, text in policy.notice.items())
+    return (
         *notices,
+        ("Policy", policy.id),
+        ("Known as", ", ".join(policy.client_ids)),
         ("Kind of card", f"{policy.vct} as {', '.join(policy.formats)}"),
         ("List of withdrawn cards", status),
-        ("Last day", policy.expires.isoformat()),
     )
 
 
@@ -99,7 +107,7 @@ def charter_rows(charter: Charter) -> Rows:
         ("Seats", ", ".join(seats)),
         ("Must sign", f"{charter.threshold} of {len(seats)}, a seat of the community among them"),
         ("Must sign to stop something at once", f"{charter.emergency}, one of the community"),
-        ("Notice before anything changes", _length(charter.notice_s)),
+        ("Notice before anything changes", length(charter.notice_s)),
         ("Witnesses", ", ".join(witnesses)),
         ("Must have cosigned", f"{charter.witness_threshold} of {len(witnesses)}"),
         ("Smallest count that is published", str(charter.least_group)),
@@ -113,6 +121,14 @@ def charter_rows(charter: Charter) -> Rows:
     )
 
 
+def length(seconds: int) -> str:
+    """Write a length of time in the largest unit that fits."""
+    for unit, name in ((_DAY, "days"), (3600, "hours"), (60, "minutes")):
+        if seconds % unit == 0 and seconds >= unit:
+            return f"{seconds // unit} {name}"
+    return f"{seconds} seconds"
+
+
 def _seat_key(charter: Charter, seat_id: str) -> str:
     seat = charter.seat(seat_id)
     assert seat is not None  # noqa: S101, the name was taken from this charter
@@ -122,14 +138,6 @@ def _seat_key(charter: Charter, seat_id: str) -> str:
 
 def _key(octets: bytes) -> str:
     return base64url.encode(octets)
-
-
-def _length(seconds: int) -> str:
-    """Write a length of time in the largest unit that fits."""
-    for unit, name in ((_DAY, "days"), (3600, "hours"), (60, "minutes")):
-        if seconds % unit == 0 and seconds >= unit:
-            return f"{seconds // unit} {name}"
-    return f"{seconds} seconds"
 
 
 def _announcement(change: Announcement) -> Rows:
@@ -227,7 +235,7 @@ _CARDS_STAY: Final[Rows] = (
     ("Cards that people have", "stay valid to their date; this stops new ones only"),
 )
 _ROWS: Final[Mapping[type, Callable[[Any], Rows]]] = {
-    PolicyChange: lambda change: policy_rows(change.policy),
+    PolicyChange: lambda change: (*policy_rows(change.policy), *technical_rows(change.policy)),
     ClaimChange: lambda change: (
         ("Claim", labels.CLAIMS[change.claim]),
         ("In cards from now on", "yes" if change.issued else "no"),
