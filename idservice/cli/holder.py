@@ -4,17 +4,19 @@ The commands themselves stand in `cli/wallet.py`. Nothing is logged; what goes w
 sentence on standard error (or one JSON object on standard output with `--json`), without values.
 """
 
+import functools
+import inspect
 import json
 import os
 import secrets
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Concatenate, Final, ParamSpec
 from urllib.parse import urlsplit
 
 import typer
@@ -35,32 +37,59 @@ REFUSAL_PAUSE: Final = 3.0
 LONGEST_FILE: Final = 4 << 20
 WIDTH: Final = 78
 
-Folder = Annotated[
-    Path, typer.Option(envvar="IDSERVICE_WALLET", help="The wallet's own folder.", metavar="DIR")
-]
-PassphraseFile = Annotated[
-    Path | None, typer.Option(help="Read the passphrase from this file's first line.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")]
-Offset = Annotated[
-    int, typer.Option("--clock-offset", help="Seconds to move the clock (demonstration only).")
-]
-TrustFile = Annotated[
-    Path | None, typer.Option("--trust", help="Take this newer trust bundle first.", metavar="FILE")
-]
+_Own = ParamSpec("_Own")
+
 DEFAULT_FOLDER: Final = Path("~/.idservice-wallet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How a command gets at its wallet."""
+    """How a command gets at its wallet: the options that all of them share."""
 
-    folder: Path
-    passphrase_file: Path | None
-    as_json: bool
-    clock_offset: int
-    trust_file: Path | None = None
-    root: str | None = None
+    trust: Annotated[
+        Path | None,
+        typer.Option("--trust", help="Take this newer trust bundle first.", metavar="FILE"),
+    ] = None
+    folder: Annotated[
+        Path,
+        typer.Option(envvar="IDSERVICE_WALLET", help="The wallet's own folder.", metavar="DIR"),
+    ] = DEFAULT_FOLDER
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Read the passphrase from this file's first line.")
+    ] = None
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as one JSON object.")] = False
+    clock_offset: Annotated[
+        int, typer.Option("--clock-offset", help="Seconds to move the clock (demonstration only).")
+    ] = 0
+
+
+def sharing(act: Callable[Concatenate[Access, _Own], None]) -> Callable[..., None]:
+    """Let a command have the shared options behind its own, and get them as one `Access`.
+
+    What goes wrong ends the process with one sentence and the exit code that belongs to it.
+    """
+    own = list(inspect.signature(act).parameters.values())[1:]
+    shared = [
+        inspect.Parameter(
+            each.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=each.default,
+            annotation=each.type,
+        )
+        for each in fields(Access)
+    ]
+
+    @functools.wraps(act)
+    def command(**given: Any) -> None:
+        access = Access(**{each.name: given.pop(each.name) for each in shared})
+        with exits(as_json=access.as_json):
+            act(access, **given)
+
+    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own]
+    signature = inspect.Signature([*keywords, *shared])
+    command.__signature__ = signature  # type: ignore[attr-defined]  # what Typer reads
+    command.__annotations__ = {each.name: each.annotation for each in (*keywords, *shared)}
+    return command
 
 
 @contextmanager
@@ -74,10 +103,10 @@ def exits(*, as_json: bool) -> Iterator[None]:
 
 
 @contextmanager
-def opened(access: Access) -> Iterator[WalletService]:
+def opened(access: Access, *, root: str | None = None) -> Iterator[WalletService]:
     """Open the wallet, take a newer bundle if one is given, and check the clock's offset."""
     folder = access.folder.expanduser()
-    bundle = None if access.trust_file is None else read_file(access.trust_file)
+    bundle = None if access.trust is None else read_file(access.trust)
     passphrase = _passphrase(folder, access.passphrase_file)
     with (
         storage.opened(folder, passphrase=passphrase, random_bytes=secrets.token_bytes) as store,
@@ -91,7 +120,7 @@ def opened(access: Access) -> Iterator[WalletService]:
             pause=lambda: time.sleep(REFUSAL_PAUSE),
         )
         if bundle is not None:
-            service.pin(bundle, root_fingerprint=_fingerprint(access.root))
+            service.pin(bundle, root_fingerprint=_fingerprint(root))
         _check_offset(service, access.clock_offset)
         yield service
 

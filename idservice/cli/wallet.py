@@ -5,35 +5,56 @@ is decided is decided in `wallet/service.py`. Exit codes: 0 done, 1 refused by e
 2 misuse, an unreadable file, or nobody answering.
 """
 
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
-from idservice import period
+from idservice import catalogue, period
 from idservice.cli import holder
-from idservice.cli.holder import AsJson, Folder, Offset, PassphraseFile, TrustFile
+from idservice.cli.holder import Access
 from idservice.clients import openid
 from idservice.period import Period
 from idservice.storage import wallet as storage
 from idservice.verification import openid4vp
 from idservice.wallet import consent
 from idservice.wallet import service as acts
-from idservice.wallet.model import AllShown, Card, Receipt, Unusable, WalletError
+from idservice.wallet.model import FORMAT_OF, AllShown, Card, Receipt, Unusable, WalletError
 from idservice.wallet.question import Objection, Question
 from idservice.wallet.service import WalletService
 
 app = typer.Typer(help="Hold, show, renew and withdraw your own card.", no_args_is_help=True)
 
-_PERIOD_HELP = "Number of the card's period, as `wallet list` prints it."
+Receipts = Annotated[
+    str | None, typer.Option(help="on: keep receipts from now on; off: keep none.")
+]
+PeriodNumber = Annotated[
+    int | None,
+    typer.Option("--period", help="Number of the card's period, as `wallet list` prints it."),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option("--format", help="Which kind of card, where you hold both.", metavar="FORMAT"),
+]
+
+_SENT = (
+    "Sent. If the issuer knows the slip, no copy issued on it verifies after the next status"
+    " list, and a card that can be shown any number of times none after the last period that was"
+    " fetched, within a month; it never says whether it knew it."
+)
 
 
 @app.command(
     epilog="Example: idservice wallet receive OFFER --trust bundle.json --root '1f3a 9c...'"
 )
+@holder.sharing
 def receive(
+    access: Access,
     offer: Annotated[str, typer.Argument(help="What the offer's QR code says; - reads a line.")],
     *,
     transaction_code: Annotated[
@@ -42,161 +63,102 @@ def receive(
     root: Annotated[
         str | None, typer.Option(help="Fingerprint of the city root, from the enrolment sheet.")
     ] = None,
-    trust: TrustFile = None,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
-    clock_offset: Offset = 0,
 ) -> None:
     """Pick up the card that a clerk offers; refuse it if anything in it could mark you."""
-    access = holder.Access(
-        folder=folder,
-        passphrase_file=passphrase_file,
-        as_json=as_json,
-        clock_offset=clock_offset,
-        trust_file=trust,
-        root=root,
-    )
-    with holder.exits(as_json=as_json), holder.opened(access) as service:
+    with holder.opened(access, root=root) as service:
         card = service.receive(
             holder.line_or_stdin(offer),
             transaction_code=lambda: transaction_code or holder.ask("Transaction code"),
         )
-        holder.say(_card(service, card), f"Received. {_line(service, card)}", as_json=as_json)
+        text = f"Received. {_line(service, card)}"
+        holder.say(_card(service, card), text, as_json=access.as_json)
 
 
 @app.command("list", epilog="Example: idservice wallet list --json")
-def list_cards(
-    *,
-    receipts: Annotated[
-        str | None, typer.Option(help="on: keep receipts from now on; off: keep none.")
-    ] = None,
-    trust: TrustFile = None,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
-    clock_offset: Offset = 0,
-) -> None:
+@holder.sharing
+def list_cards(access: Access, *, receipts: Receipts = None) -> None:
     """List the cards in the wallet, and receipts if you keep any."""
-    access = holder.Access(
-        folder=folder,
-        passphrase_file=passphrase_file,
-        as_json=as_json,
-        clock_offset=clock_offset,
-        trust_file=trust,
-    )
-    with holder.exits(as_json=as_json), holder.opened(access) as service:
+    with holder.opened(access) as service:
         _switch_receipts(service, receipts)
         wallet = service.wallet()
         lines = [_line(service, card) for card in wallet.cards] or ["The wallet is empty."]
         lines += [_receipt_line(receipt) for receipt in wallet.receipts]
         kept: list[JsonValue] = [_receipt(receipt) for receipt in wallet.receipts]
-        value: JsonObject = {
-            "cards": [_card(service, card) for card in wallet.cards],
+        value = _cards(service, wallet.cards) | {
             "receipts_on": wallet.receipts_on,
             "receipts": kept,
         }
-        holder.say(value, "\n".join(lines), as_json=as_json)
+        holder.say(value, "\n".join(lines), as_json=access.as_json)
 
 
 @app.command(epilog="Example: idservice wallet show")
-def show(
-    *,
-    which: Annotated[int | None, typer.Option("--period", help=_PERIOD_HELP)] = None,
-    trust: TrustFile = None,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
-    clock_offset: Offset = 0,
-) -> None:
+@holder.sharing
+def show(access: Access, *, which: PeriodNumber = None, kind: Kind = None) -> None:
     """Show to yourself what the card says."""
-    access = holder.Access(
-        folder=folder,
-        passphrase_file=passphrase_file,
-        as_json=as_json,
-        clock_offset=clock_offset,
-        trust_file=trust,
-    )
-    with holder.exits(as_json=as_json), holder.opened(access) as service:
-        card = _chosen(service, which)
+    with holder.opened(access) as service:
+        card = _chosen(service, which, _configuration(kind))
         claims = service.says(card)
         lines = [f"{consent.label(name):<38}{_value(name, claims[name])}" for name in claims]
         value = _card(service, card) | {"claims": claims}
-        holder.say(value, "\n".join([*lines, "", _line(service, card)]), as_json=as_json)
+        text = "\n".join([*lines, "", _line(service, card)])
+        holder.say(value, text, as_json=access.as_json)
 
 
 @app.command(epilog="Example: idservice wallet present 'openid4vp://?client_id=...' --yes")
-def present(  # noqa: PLR0913, one option for each thing that the holder may decide beforehand
+@holder.sharing
+def present(
+    access: Access,
     request: Annotated[str, typer.Argument(help="What the verifier's QR code or link says.")],
     *,
     share: Annotated[
         list[str] | None, typer.Option(help="An optional claim to show as well; repeatable.")
     ] = None,
+    pseudonym: Annotated[
+        bool,
+        typer.Option(
+            "--pseudonym", help="Let this policy recognise you again; never done unless you say so."
+        ),
+    ] = False,
     yes: Annotated[bool | None, typer.Option("--yes/--no", help="Decide without asking.")] = None,
     reuse: Annotated[bool, typer.Option(help="Show a copy again when all were shown.")] = False,
     language: Annotated[list[str] | None, typer.Option(help="Your languages, e.g. es.")] = None,
-    receipts: Annotated[
-        str | None, typer.Option(help="on: keep receipts from now on; off: keep none.")
-    ] = None,
-    trust: TrustFile = None,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
-    clock_offset: Offset = 0,
+    receipts: Receipts = None,
 ) -> None:
     """Read who asks for what and why, and show it or not."""
-    access = holder.Access(
-        folder=folder,
-        passphrase_file=passphrase_file,
-        as_json=as_json,
-        clock_offset=clock_offset,
-        trust_file=trust,
-    )
-    with holder.exits(as_json=as_json), holder.opened(access) as service:
-        if as_json and yes is None:
-            raise Unusable("With --json, say --yes or --no.")
+    if access.as_json and yes is None:
+        raise Unusable("With --json, say --yes or --no.")
+    with holder.opened(access) as service:
         _switch_receipts(service, receipts)
         asked = service.ask(holder.line_or_stdin(request))
         if isinstance(asked, Objection):
-            _object(service, asked, as_json=as_json)
-        shared = tuple(share or ())
-        if not as_json:
-            screen = consent.text(asked, shared=shared, languages=(*(language or ()), "en"))
-            holder.say({}, screen, as_json=False)
-        if yes is None and share is None:
-            shared = tuple(
-                name for name in asked.choices if holder.agreed(f"Show {consent.label(name)}?")
-            )
+            _object(service, asked, as_json=access.as_json)
+        choice = _Choice(shared=tuple(share or ()), pseudonym=pseudonym, reuse=reuse)
+        if not access.as_json:
+            languages = (*(language or ()), "en")
+            holder.say({}, _screen(asked, choice, languages), as_json=False)
+        if yes is None:
+            choice = _asked_for(asked, choice, claims=share is None)
         if not (holder.agreed("Show this?") if yes is None else yes):
-            _decline(service, asked.request, as_json=as_json)
-        redirect = _answer(service, asked, shared=shared, reuse=reuse, as_json=as_json)
-        _say_shown(asked, shared, redirect, as_json=as_json)
+            _decline(service, asked.request, as_json=access.as_json)
+        redirect = _answer(service, asked, choice, as_json=access.as_json)
+        _say_shown(asked, choice, redirect, as_json=access.as_json)
 
 
 @app.command(epilog="Example: idservice wallet renew")
-def renew(
-    *,
-    trust: TrustFile = None,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
-    clock_offset: Offset = 0,
-) -> None:
+@holder.sharing
+def renew(access: Access) -> None:
     """Get the next period's card; by the calendar, whether you used this one or not."""
-    access = holder.Access(
-        folder=folder,
-        passphrase_file=passphrase_file,
-        as_json=as_json,
-        clock_offset=clock_offset,
-        trust_file=trust,
-    )
-    with holder.exits(as_json=as_json), holder.opened(access) as service:
-        card = service.renew()
-        holder.say(_card(service, card), f"Renewed. {_line(service, card)}", as_json=as_json)
+    with holder.opened(access) as service:
+        due = service.renewable() or [_newest(service)]
+        cards = [service.renew(configuration) for configuration in due]
+        text = "\n".join(f"Renewed. {_line(service, card)}" for card in cards)
+        holder.say(_cards(service, cards), text, as_json=access.as_json)
 
 
 @app.command(epilog="Example: idservice wallet withdraw --issuer https://id.example.org")
+@holder.sharing
 def withdraw(
+    access: Access,
     *,
     slip_file: Annotated[
         Path | None, typer.Option(help="Read the slip from this file's first line.")
@@ -204,58 +166,82 @@ def withdraw(
     issuer: Annotated[
         str | None, typer.Option(help="The issuer's address; needs no wallet and no passphrase.")
     ] = None,
-    trust: TrustFile = None,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Withdraw, with the slip, every card ever issued on it; `forget` clears this wallet."""
-    access = holder.Access(
-        folder=folder,
-        passphrase_file=passphrase_file,
-        as_json=as_json,
-        clock_offset=0,
-        trust_file=trust,
-    )
-    with holder.exits(as_json=as_json):
-        if issuer is not None:
-            with openid.HttpWire() as wire:
-                acts.withdraw(_slip(slip_file), issuer=issuer, wire=wire)
-        else:
-            with holder.opened(access) as service:
-                service.withdraw(_slip(slip_file))
-        sentence = (
-            "Sent. If the issuer knows the slip, nothing issued on it verifies after the next"
-            " status list; it never says whether it knew it."
-        )
-        holder.say({"result": "sent"}, sentence, as_json=as_json)
+    if issuer is not None:
+        with openid.HttpWire() as wire:
+            acts.withdraw(_slip(slip_file), issuer=issuer, wire=wire)
+    else:
+        with holder.opened(access) as service:
+            service.withdraw(_slip(slip_file))
+    holder.say({"result": "sent"}, _SENT, as_json=access.as_json)
 
 
 @app.command(epilog="Example: idservice wallet forget --all")
+@holder.sharing
 def forget(
+    access: Access,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Remove the whole wallet.")] = False,
-    which: Annotated[int | None, typer.Option("--period", help=_PERIOD_HELP)] = None,
+    which: PeriodNumber = None,
+    kind: Kind = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    folder: Folder = holder.DEFAULT_FOLDER,
-    passphrase_file: PassphraseFile = None,
-    as_json: AsJson = False,
 ) -> None:
     """Remove one card or everything from this device; what was issued stays valid elsewhere."""
-    access = holder.Access(
-        folder=folder, passphrase_file=passphrase_file, as_json=as_json, clock_offset=0
+    configuration = _configuration(kind)
+    if everything is (which is not None) or (everything and kind is not None):
+        raise Unusable("Say either --all or --period.")
+    if not yes and not holder.agreed("Forget it for good?"):
+        raise typer.Exit(1)
+    if which is None:
+        storage.erase(access.folder.expanduser())
+    else:
+        with holder.opened(access) as service:
+            service.forget(Period(which), configuration=configuration)
+    holder.say({"result": "forgotten"}, "Forgotten.", as_json=access.as_json)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Choice:
+    """What the holder decided."""
+
+    shared: tuple[str, ...]
+    pseudonym: bool
+    reuse: bool
+
+
+def _screen(asked: Question, choice: _Choice, languages: tuple[str, ...]) -> str:
+    return consent.text(
+        asked, shared=choice.shared, pseudonym=choice.pseudonym, languages=languages
     )
-    with holder.exits(as_json=as_json):
-        if everything is (which is not None):
-            raise Unusable("Say either --all or --period.")
-        if not yes and not holder.agreed("Forget it for good?"):
-            raise typer.Exit(1)
-        if which is None:
-            storage.erase(folder.expanduser())
-        else:
-            with holder.opened(access) as service:
-                service.forget(Period(which))
-        holder.say({"result": "forgotten"}, "Forgotten.", as_json=as_json)
+
+
+def _asked_for(asked: Question, choice: _Choice, *, claims: bool) -> _Choice:
+    """Ask for each thing that is the holder's choice and not decided; a yes to one is only that."""
+    shared, pseudonym = choice.shared, choice.pseudonym
+    if claims:
+        wanted = (name for name in asked.choices if holder.agreed(f"Show {consent.label(name)}?"))
+        shared = tuple(wanted)
+    if asked.pseudonym is not None and not pseudonym:
+        pseudonym = holder.agreed("Let this policy recognise you again?")
+    return replace(choice, shared=shared, pseudonym=pseudonym)
+
+
+def _configuration(kind: str | None) -> str | None:
+    """Find what is issued in a format."""
+    if kind is None:
+        return None
+    for configuration, credential_format in FORMAT_OF.items():
+        if credential_format == kind:
+            return configuration
+    raise Unusable(f"--format is {' or '.join(catalogue.FORMATS)}.")
+
+
+def _newest(service: WalletService) -> str:
+    """Name the kind of the card whose time runs longest, or the usual one."""
+    cards = service.wallet().cards
+    newest = max(cards, key=lambda card: card.period, default=None)
+    return catalogue.CONFIGURATION if newest is None else newest.configuration
 
 
 def _switch_receipts(service: WalletService, receipts: str | None) -> None:
@@ -287,15 +273,11 @@ def _refuse(service: WalletService, request: openid4vp.Request) -> NoReturn:
 
 
 def _answer(
-    service: WalletService,
-    asked: Question,
-    *,
-    shared: tuple[str, ...],
-    reuse: bool,
-    as_json: bool,
+    service: WalletService, asked: Question, choice: _Choice, *, as_json: bool
 ) -> str | None:
+    answer = partial(service.answer, asked, shared=choice.shared, pseudonym=choice.pseudonym)
     try:
-        return service.answer(asked, shared=shared, reuse=reuse)
+        return answer(reuse=choice.reuse)
     except AllShown as error:
         question = (
             f"{error} Showing one again lets verifiers who saw it before notice. Show it again?"
@@ -303,18 +285,17 @@ def _answer(
         if not holder.interactive() or not holder.agreed(question):
             holder.say_no(f"Not shown. {error}", as_json=as_json)
             _refuse(service, asked.request)
-        return service.answer(asked, shared=shared, reuse=True)
+        return answer(reuse=True)
 
 
-def _say_shown(
-    asked: Question, shared: tuple[str, ...], redirect: str | None, *, as_json: bool
-) -> None:
-    claims: list[JsonValue] = [*asked.needed, *shared]
+def _say_shown(asked: Question, choice: _Choice, redirect: str | None, *, as_json: bool) -> None:
+    claims: list[JsonValue] = [*asked.needed, *choice.shared]
     value: JsonObject = {
         "result": "shown",
         "verifier": asked.policy.verifier,
         "policy": asked.policy.id,
         "claims": claims,
+        "pseudonym": choice.pseudonym,
         "redirect_uri": redirect,
     }
     text = "Shown." if redirect is None else f"Shown. Go on at {redirect}"
@@ -328,22 +309,27 @@ def _slip(file: Path | None) -> str:
     return lines[0] if lines else ""
 
 
-def _chosen(service: WalletService, which: int | None) -> Card:
+def _chosen(service: WalletService, which: int | None, configuration: str | None) -> Card:
     cards = sorted(service.wallet().cards, key=lambda card: card.period, reverse=True)
     for card in cards:
-        if which is None or card.period == which:
+        if which in {None, card.period} and configuration in {None, card.configuration}:
             return card
     raise Unusable("There is no such card in the wallet.")
+
+
+def _cards(service: WalletService, cards: Iterable[Card]) -> JsonObject:
+    return {"cards": [_card(service, card) for card in cards]}
 
 
 def _card(service: WalletService, card: Card) -> JsonObject:
     return {
         "configuration": card.configuration,
+        "format": card.format,
         "period": card.period,
         "valid_from": period.day(card.not_before).isoformat(),
         "valid_until": period.day(card.expires).isoformat(),
         "copies": len(card.instances),
-        "unshown": card.fresh(),
+        "unshown": None if card.lasting else card.fresh(),
         "renewable_from": period.day(service.renewable_from(card)).isoformat(),
         "bundle_day": service.trust().day.isoformat(),
         "bundle_stale": service.stale(),
@@ -352,11 +338,15 @@ def _card(service: WalletService, card: Card) -> JsonObject:
 
 def _line(service: WalletService, card: Card) -> str:
     checked = f", not checked since {service.trust().day}" if service.stale() else ""
+    left = (
+        "can be shown any number of times"
+        if card.lasting
+        else f"{card.fresh()} copies not shown yet"
+    )
     return (
-        f"Resident card of {service.trust().city}, period {card.period}\n"
+        f"Resident card of {service.trust().city}, period {card.period}, {card.format}\n"
         f"  valid {period.day(card.not_before)} to {period.day(card.expires)}{checked}\n"
-        f"  {card.fresh()} copies not shown yet;"
-        f" renew from {period.day(service.renewable_from(card))} on"
+        f"  {left}; renew from {period.day(service.renewable_from(card))} on"
     )
 
 
@@ -367,11 +357,13 @@ def _receipt(receipt: Receipt) -> JsonObject:
         "verifier": receipt.verifier,
         "policy": receipt.policy,
         "claims": claims,
+        "pseudonym": receipt.pseudonym,
     }
 
 
 def _receipt_line(receipt: Receipt) -> str:
-    return f"{receipt.day}  {receipt.verifier}: {', '.join(receipt.claims)}"
+    shown = [*receipt.claims, *(["a name to be recognised by"] if receipt.pseudonym else [])]
+    return f"{receipt.day}  {receipt.verifier}: {', '.join(shown)}"
 
 
 def _value(name: str, value: JsonValue) -> str:

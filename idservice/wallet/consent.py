@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from idservice import catalogue
+from idservice import catalogue, period
 from idservice.catalogue import Purpose
 from idservice.wallet.question import Question
 
@@ -59,13 +59,19 @@ def notice(notices: dict[str, str], languages: Sequence[str]) -> str:
 
 
 def text(
-    question: Question, *, shared: Sequence[str], languages: Sequence[str], width: int = WIDTH
+    question: Question,
+    *,
+    shared: Sequence[str],
+    languages: Sequence[str],
+    pseudonym: bool = False,
+    width: int = WIDTH,
 ) -> str:
     """Write the consent screen.
 
     Args:
         question: from `question.consider`.
         shared: optional claims that the holder has picked so far.
+        pseudonym: whether the holder has picked to be recognised again.
         languages: the holder's, the preferred first.
         width: columns.
     """
@@ -80,6 +86,8 @@ def text(
     if policy.erase is not None:
         rows.append(("", f"erase it at {policy.erase}"))
     rows.extend(_claim_rows(question, shared))
+    if question.pseudonym is not None:
+        rows.append(("Name", _pseudonym(question, picked=pseudonym)))
     rows.append(("Copies", _copies(question)))
     return "\n".join(line for heading, content in rows for line in _row(heading, content, width))
 
@@ -92,7 +100,22 @@ def _claim_rows(question: Question, shared: Sequence[str]) -> list[tuple[str, st
     return [("What", rows[0][1]), *rows[1:]]
 
 
+def _pseudonym(question: Question, *, picked: bool) -> str:
+    until = period.day(question.holding.card.expires)
+    return (
+        f"[{'x' if picked else ' '}] a name to be recognised by - your choice, never needed:"
+        f" whoever asks under this policy then knows you again until {until}, and under no other."
+        " Not for ever: a quantum computer could one day tie such names together."
+    )
+
+
 def _copies(question: Question) -> str:
+    if question.holding.card.lasting:
+        free = "" if question.pseudonym is None else " and without a name"
+        return (
+            "can be shown any number of times; nobody can tie two showings together, beyond the"
+            f" facts{free}"
+        )
     fresh = question.holding.card.fresh()
     if not fresh:
         return "none is left that was never shown; showing one again can be noticed"
