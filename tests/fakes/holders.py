@@ -1,8 +1,12 @@
 """A resident with a wallet at work: everything in memory, a clock that stands still."""
 
+import dataclasses
 from dataclasses import dataclass, field
 
+from crypto.encoding.canonical_json import JsonValue
 from crypto.instant import UnixSeconds
+from idservice import catalogue
+from idservice.verification import trust
 from idservice.wallet.model import Card
 from idservice.wallet.service import WalletService
 from tests.fakes import city as fake_city
@@ -46,6 +50,26 @@ class Holder:
     def receive(self, link: str | None = None, code: str = fake_wire.TRANSACTION_CODE) -> Card:
         link = link or fake_wire.offer_link(fake_wire.offer(self.city))
         return self.service.receive(link, transaction_code=lambda: code)
+
+    def receive_bbs(self, code: str = fake_wire.TRANSACTION_CODE) -> Card:
+        offer = fake_wire.offer(self.city, configuration=catalogue.BBS_CONFIGURATION)
+        return self.receive(fake_wire.offer_link(offer), code)
+
+
+def taking_bbs(city: FakeCity, *, label: str | None = "member") -> FakeCity:
+    """Return the city with all its policies taking either format, the library's with a label."""
+    policies = city.payload["policies"]
+    assert isinstance(policies, list)
+    changed: list[JsonValue] = []
+    for one in policies:
+        assert isinstance(one, dict)
+        both = {"formats": [*reversed(catalogue.FORMATS)], "status_max_age_s": None}
+        named = {"pseudonym": label} if one["id"] == "library-card" else {}
+        changed.append({**one, **both, **named})
+    payload = {**city.payload, "policies": changed}
+    bundle = city.sign_bundle(payload)
+    pinned = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
+    return dataclasses.replace(city, payload=payload, bundle=bundle, trust=pinned)
 
 
 def make(city: FakeCity) -> Holder:

@@ -4,11 +4,13 @@ Each office is a few lines that answer as the specifications say; a test that wa
 one replaces one answer, by `issuing` (what the issuer signs) or `answers` (a whole response).
 """
 
+import functools
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from crypto.encoding import canonical_json
+from crypto.bbs import jwp
+from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.jose import jwk, jws
 from crypto.sdjwt import sd_jwt, verify
@@ -18,7 +20,8 @@ from crypto.x509.issue import Validity
 from crypto.x509.profile import Names, Role
 from idservice import catalogue
 from idservice.issuer import metadata
-from idservice.verification import dcql, openid4vp, openid4vp_answer
+from idservice.verification import dcql, formats, openid4vp, openid4vp_answer
+from idservice.verification import verify as check
 from idservice.verification.openid4vp import Invitation, ResponseMode
 from idservice.verification.trust import Announced
 from idservice.wallet.model import Request, Response
@@ -32,8 +35,16 @@ Issuing = Callable[[FakeCity, int, object], str]
 """Makes the instance of one place for one holder key."""
 
 
+BbsIssuing = Callable[[FakeCity, bytes], str]
+"""Makes the one credential for a commitment."""
+
+
 def honest(city: FakeCity, place: int, holder: object) -> str:
     return city.issue(RESIDENT, holder, 1000 + place)
+
+
+def honest_bbs(city: FakeCity, commitment: bytes) -> str:
+    return city.issue_bbs(RESIDENT, commitment)
 
 
 @dataclass(slots=True)
@@ -42,6 +53,7 @@ class FakeWire:
 
     city: FakeCity
     issuing: Issuing = honest
+    bbs_issuing: BbsIssuing = honest_bbs
     answers: dict[str, Response | Exception] = field(default_factory=dict)
     """Replaces the answer at an address."""
     requests: dict[str, str] = field(default_factory=dict)
@@ -81,14 +93,23 @@ class FakeWire:
             "/credential": lambda: self._credentials(canonical_json.parse_object(request.body)),
             "/v1/renew": lambda: self._renew(canonical_json.parse_object(request.body)),
             "/v1/withdraw": lambda: as_json({}),
-            "/offers/resident_sd_jwt/ref": lambda: as_json(offer(self.city)),
+            **{
+                f"/offers/{one}/ref": functools.partial(self._offer, one)
+                for one in catalogue.CONFIGURATIONS
+            },
         }
         return routes[path]()
+
+    def _offer(self, configuration: str) -> Response:
+        return as_json(offer(self.city, configuration=configuration))
 
     def _metadata(self) -> Response:
         content = metadata.credential_issuer(
             metadata.City(issuer=self.city.issuer, name="Exampleton", languages=("en",))
         )
+        supported = content["credential_configurations_supported"]
+        assert isinstance(supported, dict)
+        supported.setdefault(catalogue.BBS_CONFIGURATION, {"format": catalogue.BBS_FORMAT})
         if not self.signed_metadata:
             return as_json(content)
         key = p256("metadata key")
@@ -120,6 +141,8 @@ class FakeWire:
     def _credentials(self, body: JsonObject) -> Response:
         proofs = body["proofs"]
         assert isinstance(proofs, dict)
+        if body["credential_configuration_id"] == catalogue.BBS_CONFIGURATION:
+            return self._bbs_credential(proofs)
         tokens = proofs["jwt"]
         assert isinstance(tokens, list)
         credentials: list[JsonValue] = []
@@ -135,7 +158,34 @@ class FakeWire:
             credentials.append({"credential": self.issuing(self.city, place, holder)})
         return as_json({"credentials": credentials})
 
+    def _bbs_credential(self, proofs: JsonObject) -> Response:
+        assert proofs.keys() == {"bbs_commitment"}
+        (text,) = proofs["bbs_commitment"]
+        commitment = base64url.decode(text)
+        jwp.check_request(commitment)
+        credential = self.bbs_issuing(self.city, commitment)
+        return as_json({"credentials": [{"credential": credential}]})
+
+    def _renew_bbs(self, presentation: str) -> Response:
+        shown = check.verify_credential(
+            presentation,
+            audience=self.city.issuer,
+            nonce="fresh-nonce",
+            trust=self.city.trust,
+            now=self.city.now,
+        )
+        self.renewals.append(shown.claims)
+        content = offer(
+            self.city,
+            code="renewed",
+            with_code=False,
+            configuration=catalogue.BBS_CONFIGURATION,
+        )
+        return as_json({"credential_offer": content})
+
     def _renew(self, body: JsonObject) -> Response:
+        if formats.is_bbs(str(body["presentation"])):
+            return self._renew_bbs(str(body["presentation"]))
         presented = sd_jwt.parse(str(body["presentation"]))
         assert isinstance(presented, SdJwtWithKeyBinding)
         shown = verify.verify(
@@ -172,13 +222,19 @@ def form(request: Request) -> dict[str, str]:
     return dict(urllib.parse.parse_qsl(request.body.decode(), strict_parsing=True))
 
 
-def offer(city: FakeCity, *, code: str = CODE, with_code: bool = True) -> JsonObject:
+def offer(
+    city: FakeCity,
+    *,
+    code: str = CODE,
+    with_code: bool = True,
+    configuration: str = catalogue.CONFIGURATION,
+) -> JsonObject:
     grant: JsonObject = {"pre-authorized_code": code}
     if with_code:
         grant["tx_code"] = {"input_mode": "numeric", "length": 6}
     return {
         "credential_issuer": city.issuer,
-        "credential_configuration_ids": [catalogue.CONFIGURATION],
+        "credential_configuration_ids": [configuration],
         "grants": {GRANT: grant},
     }
 
