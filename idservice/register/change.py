@@ -32,8 +32,7 @@ PARAMETERS: Final = "parameters"
 WIND_DOWN: Final = "wind_down"
 
 MOST_COLUMNS: Final = 1024
-LONGEST_ANNOUNCEMENT: Final = 16 << 10
-"""Octets."""
+LONGEST_ANNOUNCEMENT: Final = 16 << 10  # octets
 MOST_ROUTINE: Final = 10_000
 
 _NAME = re.compile(r"[a-z0-9_-]{1,64}")
@@ -327,8 +326,7 @@ def parse(value: JsonValue) -> Change:
     """
     given = members.any_object(value)
     kind = members.text(given.get("kind"))
-    if kind in _BARE:
-        members.exact(given, frozenset({"kind"}))
+    if kind in _BARE and members.exact(given, frozenset({"kind"})):
         return _BARE[kind]
     if kind not in _READERS:
         raise Malformed("an unknown kind of change")

@@ -14,7 +14,7 @@ from typing import ClassVar, Final
 
 from crypto.log.note import Note
 from idservice.register import charter
-from idservice.register.change import Announcement, Change
+from idservice.register.change import Announcement, Change, CharterChange, PolicyChange
 from idservice.register.charter import Charter
 
 SALT_LENGTH: Final = 32
@@ -221,3 +221,14 @@ def comments_digest(comments: tuple[Digest, ...]) -> Digest:
 def note_digest(signed: Note) -> Digest:
     """Return the digest of a checkpoint with all its signatures, in their order."""
     return hashlib.sha256(signed.octets()).digest()
+
+
+def fits(decided: Change, *, until: date, board: Charter) -> bool:
+    """Say whether a change does not outlive what it rests on, and its dates agree."""
+    match decided:
+        case CharterChange():
+            return until == decided.charter.sunset
+        case PolicyChange():
+            return until == decided.policy.expires and until <= board.sunset
+        case _:
+            return until <= board.sunset

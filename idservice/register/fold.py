@@ -1,0 +1,219 @@
+"""The fold: from the entries of the log to what is in force, by everybody for themselves.
+
+DESIGN, section 5. Entries are taken one by one (`ledger`), all at once or in portions: the
+outcome is the same. A fold over some entries only (`bundle`) believes a summary, which is itself
+an entry, about the rest. Left out: whether the log holds together (`idservice.transparency`).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Final, Self
+
+from crypto.errors import Malformed, Refused, Untrusted
+from crypto.instant import UnixSeconds
+from crypto.log import cosignature, partial, tree
+from crypto.log.checkpoint import SignedCheckpoint
+from crypto.log.cosignature import Witnessed
+from idservice.register import entry, state, wire
+from idservice.register.approval import Scope
+from idservice.register.change import (
+    CharterChange,
+    Drop,
+    ResumeIssuing,
+    SeatKey,
+    SuspendIssuing,
+    WindDown,
+)
+from idservice.register.charter import Charter
+from idservice.register.entry import CharterEntry, Digest, Founding
+from idservice.register.ledger import Heads, Ledger, Turn
+from idservice.register.state import (
+    Course,
+    InForce,
+    Record,
+    Refusal,
+    State,
+    Step,
+    Time,
+    end_of,
+    start_of,
+)
+
+_NEVER_FOUNDING: Final = (CharterChange, SeatKey, SuspendIssuing, ResumeIssuing, WindDown, Drop)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """All entries up to a size, folded; only `start` and `extend` make it."""
+
+    _ledger: Ledger
+
+    @property
+    def size(self) -> int:
+        """Entries that were folded, or passed over."""
+        return self._ledger.size
+
+    @property
+    def scope(self) -> Scope:
+        """For which register signatures are given."""
+        return self._ledger.scope
+
+    @property
+    def charter(self) -> Charter:
+        """The charter that holds after these entries."""
+        return self._ledger.charter
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Entries that do not count."""
+        return tuple(self._ledger.refusals)
+
+    @property
+    def courses(self) -> Mapping[Digest, Course]:
+        """Every proposal that counts, by its digest."""
+        return MappingProxyType(self._ledger.courses)
+
+    @property
+    def summarised_from(self) -> int | None:
+        """The last true summary, None if something was decided after it."""
+        found = self._ledger.summary_at
+        return found if found >= self._ledger.decided_at else None
+
+    def extend(self, entries: Iterable[tuple[int, bytes]], *, heads: Heads) -> Self:
+        """Fold more entries.
+
+        Args:
+            entries: number and octets, in the order of the log, from `size` on.
+            heads: of a tree that contains them.
+        """
+        turn = Turn(self._ledger.copy(), heads)
+        for index, octets in entries:
+            turn.take(index, octets)
+        return replace(self, _ledger=turn.ledger)
+
+    def state(self, *, at: UnixSeconds) -> Digest:
+        """Return what a summary that is logged next must say; `at`: its checkpoint's latest."""
+        return self._ledger.state(at)
+
+    def in_force(self, head: SignedCheckpoint, *, now: UnixSeconds) -> InForce:
+        """Return what is in force at a checkpoint.
+
+        Args:
+            head: of exactly the tree whose entries were folded.
+            now: the reader's time, only to refuse cosignatures of the future.
+
+        Raises:
+            CryptoError: too few witnesses of the charter cosigned it.
+        """
+        witnessed = self._witnessed(head, now=now)
+        return state.build(
+            self._ledger.records,
+            board=self.charter,
+            charter_digest=self.scope.charter,
+            size=self.size,
+            community=self._ledger.community,
+            witnessed=witnessed,
+        )
+
+    def history(self, head: SignedCheckpoint, *, now: UnixSeconds) -> tuple[Step, ...]:
+        """Return every proposal in the order of the log, with its state at a checkpoint.
+
+        Args:
+            head: of these entries or of the first of them: the rest is proposed, and no more.
+            now: as for `in_force`.
+
+        Raises:
+            CryptoError: too few witnesses of the charter cosigned it.
+        """
+        witnessed = cosignature.verify_quorum(head, policy=self.charter.witness_policy, now=now)
+        newest = Time(
+            size=head.checkpoint.head.size, earliest=witnessed.earliest, latest=witnessed.latest
+        )
+        times = sorted((*self._ledger.times, newest), key=lambda each: each.size)
+        return tuple(
+            Step(course=each, state=self._state(each, times, newest))
+            for each in self._ledger.courses.values()
+        )
+
+    def justification(self, subjects: Iterable[str]) -> frozenset[int]:
+        """Return the entries that justify the charter, these subjects, and all that holds."""
+        found = {*self._ledger.chain, *self._ledger.community_entries}
+        for subject in subjects:
+            found.update(self._ledger.records[subject].entries)
+        return frozenset(found)
+
+    def held(self, *, at: UnixSeconds) -> tuple[str, ...]:
+        """Return the subjects that a summary at this time speaks of."""
+        records = self._ledger.records.values()
+        return tuple(each.subject for each in records if not each.ended and each.until > at)
+
+    def _witnessed(self, head: SignedCheckpoint, *, now: UnixSeconds) -> Witnessed:
+        if head.checkpoint.head.size != self.size:
+            raise ValueError("another size than was folded")
+        return cosignature.verify_quorum(head, policy=self.charter.witness_policy, now=now)
+
+    def _state(self, course: Course, times: list[Time], newest: Time) -> State:
+        since = next((each.latest for each in times if each.size > course.index), None)
+        return course.state(
+            since=since,
+            notice_s=self.charter.notice_s,
+            earliest=newest.earliest,
+            latest=newest.latest,
+        )
+
+
+def start(octets: bytes, *, pin: Digest | None, whole: bool = True) -> Register:
+    """Begin with entry 0.
+
+    Args:
+        octets: entry 0.
+        pin: its SHA-256, from elsewhere; None only where it is to be pinned now.
+        whole: all entries will follow, none is left out.
+
+    Raises:
+        Malformed: it is no charter.
+        Refused: no charter of this software may say so, or it is not the one pinned.
+    """
+    found = entry.entry_digest(octets)
+    if pin is not None and found != pin:
+        raise Untrusted("another charter than the one pinned")
+    first = wire.parse(octets)
+    if not isinstance(first, CharterEntry):
+        raise Malformed("entry 0 is no charter")
+    board = first.charter
+    kept = Ledger(
+        scope=Scope(log=board.log.name, charter=found),
+        whole=whole,
+        charters=[(0, board)],
+        community=start_of(board.adopted),
+    )
+    for each in first.founding:
+        _found(kept, each, found)
+    return Register(_ledger=kept)
+
+
+def fold(entries: Sequence[bytes], *, pin: Digest | None) -> Register:
+    """Fold a whole log."""
+    whole = partial.whole(map(tree.leaf_hash, entries))
+    register = start(entries[0], pin=pin)
+    return register.extend(enumerate(entries[1:], start=1), heads=whole.head)
+
+
+def _found(kept: Ledger, founding: Founding, digest: Digest) -> None:
+    decided = founding.change
+    if isinstance(decided, _NEVER_FOUNDING) or decided.subject in kept.records:
+        raise Refused("not to be decided at the founding, or twice")
+    if not entry.fits(decided, until=founding.in_force_until, board=kept.charter):
+        raise Refused("a founding decision outlives the charter")
+    kept.records[decided.subject] = Record(
+        subject=decided.subject,
+        version=1,
+        change=decided,
+        digest=digest,
+        until=end_of(founding.in_force_until),
+        provisional=False,
+        paused_until=UnixSeconds(0),
+        ended=False,
+        entries=(0,),
+    )
