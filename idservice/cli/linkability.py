@@ -1,6 +1,7 @@
 """`idservice audit linkability`: play the linkability game and say which bars hold."""
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from itertools import groupby
@@ -15,30 +16,34 @@ from rich.text import Text
 
 from idservice.linkability import course, plots, report
 from idservice.linkability.city import formats
+from idservice.linkability.city.processes import Failed
+from idservice.linkability.city.town import Unaccepted
 from idservice.linkability.course import Result, Wish
 from idservice.linkability.game import Row
 
 WIDTH: Final = 80
-_MISUSE: Final = 2
+_NO_RESULT: Final = 2
 _FULL: Final = 10_000
 
 
 class _Shown:
-    """Progress bars on standard error."""
+    """Progress bars on a terminal; elsewhere a line for each stretch of work."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
 
     def begin(self, what: str, total: int) -> Callable[[int], None]:
-        """Show one more bar."""
-        task = self._progress.add_task(what, total=total)
-        return lambda steps: self._progress.update(task, advance=steps)
+        """Show one more bar, or line."""
+        if not self._bars.console.is_terminal:
+            self._bars.console.print(what, highlight=False)
+        task = self._bars.add_task(what, total=total)
+        return lambda steps: self._bars.update(task, advance=steps)
 
 
 def linkability(
     *,
     residents: Annotated[int, typer.Option(help="Of the city.")] = course.CITY,
-    town: Annotated[int, typer.Option(help="Residents of the small town.")] = course.TOWN,
+    town: Annotated[int, typer.Option(help="Residents of the town, at most 500.")] = course.TOWN,
     seed: Annotated[int, typer.Option(help="The same seed plays the same game.")] = 1,
     only: Annotated[
         list[str] | None,
@@ -52,17 +57,23 @@ def linkability(
     """Simulate a city and try to link what its residents show. Exit code 1: a bar fails.
 
     Three adversaries: V, verifiers that pool all they saw; D, with the issuer's stores and all
-    keys; M, with an issuer that recorded every issuance.
+    keys; M, with an issuer that recorded every issuance. Takes minutes. Exit code 2: no result.
     """
-    wish = Wish(residents=residents, town=town, seed=seed, formats=tuple(only or formats.FORMATS))
-    begun = time.monotonic()
-    columns = (TextColumn("{task.description:32}"), BarColumn(), TimeElapsedColumn())
     try:
-        with Progress(*columns, console=Console(stderr=True)) as progress:
-            result = course.run(wish, _Shown(progress))
+        wish = Wish(
+            residents=residents, town=town, seed=seed, formats=tuple(only or formats.FORMATS)
+        )
     except ValueError as error:
-        typer.echo(f"{error}.", err=True)
-        raise typer.Exit(_MISUSE) from error
+        raise _without_result(str(error)) from error
+    if out is not None:
+        _try_out(out)
+    begun = time.monotonic()
+    columns = (TextColumn("{task.description:38}"), BarColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=Console(stderr=True)) as bars:
+            result = course.run(wish, _Shown(bars))
+    except (Failed, Unaccepted) as error:
+        raise _without_result(f"the game broke off: {error}") from error
     seconds = time.monotonic() - begun
     if out is not None:
         _write(out, result, seconds)
@@ -74,8 +85,22 @@ def linkability(
         raise typer.Exit(1)
 
 
+def _without_result(sentence: str) -> typer.Exit:
+    typer.echo(f"{sentence[0].upper()}{sentence[1:]}.", err=True)
+    return typer.Exit(_NO_RESULT)
+
+
+def _try_out(folder: Path) -> None:
+    """See that the folder can be written to before the game takes its minutes."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _without_result(f"--out is no folder to write to: {error.strerror}") from error
+
+
 def _write(folder: Path, result: Result, seconds: float) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     content = json.dumps(report.to_json(result, seconds=seconds), indent=2)
     (folder / "report.json").write_text(content + "\n", "utf-8")
     (folder / "report.md").write_text(report.markdown(result, seconds=seconds), "utf-8")

@@ -1,29 +1,40 @@
 """A whole run: each format played in a city and in a town, the controls, and which bars hold.
 
-The bars are those of RELIABILITY P2: what must be unlinkable differs from its ideal world by no
-more than the bounds of `game.py`; what is known to be linkable must be found so, and a planted
-leak found, for otherwise the game would see nothing. How a run is written down stands in
-`report.py`.
+What must be unlinkable differs from its ideal world by no more than the bounds of `game.py`; what
+is known to be linkable must be found so, and a planted leak found, for otherwise the game would
+see nothing. How a run is written down stands in `report.py`.
 """
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from idservice import catalogue, period
 from idservice.linkability import game
-from idservice.linkability.city import formats, offices, population, simulation, tagging
+from idservice.linkability.city import (
+    formats,
+    offices,
+    population,
+    processes,
+    simulation,
+    tagging,
+    town,
+)
 from idservice.linkability.city.formats import Format
+from idservice.linkability.city.population import Population
+from idservice.linkability.city.processes import Progress
+from idservice.linkability.city.simulation import Seen
 from idservice.linkability.city.tagging import Attempt
 from idservice.linkability.game import Adversary, Row
 
 CITY: Final = 16_000
 """Residents of a usual run; with far fewer an interval is wider than its bound."""
 TOWN: Final = 500
-SMALLEST: Final = 40
+SMALLEST: Final = 24
+"""Residents of either: among fewer somebody may find nobody with equal facts."""
 
 LINKED_BY: Final = {
     catalogue.FORMAT: frozenset({Adversary.RECORDING}),
@@ -32,22 +43,29 @@ LINKED_BY: Final = {
 """Who is known to link showings in a format: the design says so, and the game must find it."""
 
 
-class Progress(Protocol):
-    """Is told what is being done, and how far it is."""
-
-    def begin(self, what: str, total: int) -> Callable[[int], None]:
-        """Announce a stretch of work; call what is returned with each number of steps done."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is to be run."""
+    """What is to be run.
+
+    Raises:
+        ValueError: what cannot be run, in a sentence.
+    """
 
     residents: int = CITY
     town: int = TOWN
     seed: int = 1
     formats: tuple[str, ...] = tuple(formats.FORMATS)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be run."""
+        if self.residents < SMALLEST or not SMALLEST <= self.town <= town.MOST:
+            raise ValueError(
+                f"the game needs {SMALLEST} residents or more, and in the town {town.MOST} at most"
+            )
+        if self.seed < 0:
+            raise ValueError("the game needs a seed of 0 or more")
+        if not self.formats or not set(self.formats) <= set(formats.FORMATS):
+            raise ValueError(f"the game is for {' and '.join(formats.FORMATS)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +75,16 @@ class Bar:
     what: str
     holds: bool
     figure: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Played:
+    """What a run found out about one format."""
+
+    city: list[Row]
+    town: list[Row]
+    planted: Row
+    attempts: list[Attempt]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,41 +105,38 @@ class Result:
 
 
 def run(wish: Wish, progress: Progress) -> Result:
-    """Play everything.
+    """Play everything, each format in a process of its own.
 
     Raises:
-        ValueError: a format that is not known, or too few residents.
+        Failed: a process ended without its result.
     """
-    if min(wish.residents, wish.town) < SMALLEST or not wish.formats:
-        raise ValueError(f"the game needs a format and at least {SMALLEST} residents")
-    unknown = set(wish.formats) - set(formats.FORMATS)
-    if unknown:
-        raise ValueError("a format that is not in the game")
-    city: list[Row] = []
-    town: list[Row] = []
-    planted: list[Row] = []
-    for name in wish.formats:
-        chosen = formats.FORMATS[name]
-        found, mark = _play(chosen, wish, wish.residents, progress)
-        city += found
-        planted.append(mark)
-        found, _ = _play(chosen, wish, wish.town, progress)
-        town += found
-    with _founded(wish, wish.town) as folder:
-        attempts = [
-            attempt
-            for name in wish.formats
-            if name in tagging.FORMATS
-            for attempt in tagging.attempts(folder, name, seed=wish.seed)
-        ]
+    parts = [(wish, formats.FORMATS[name].id) for name in dict.fromkeys(wish.formats)]
+    played = processes.side_by_side(_play, parts, progress)
     return Result(
         wish=wish,
-        city=tuple(city),
-        town=tuple(town),
-        planted=tuple(planted),
-        attempts=tuple(attempts),
-        bars=tuple(_bars(city, planted, attempts)),
+        city=tuple(row for each in played for row in each.city),
+        town=tuple(row for each in played for row in each.town),
+        planted=tuple(each.planted for each in played),
+        attempts=tuple(attempt for each in played for attempt in each.attempts),
+        bars=tuple(bar for each in played for bar in _bars(each)),
     )
+
+
+def _play(part: tuple[Wish, str], progress: Progress) -> _Played:
+    """Play one format in the city and in the town."""
+    wish, name = part
+    chosen = formats.FORMATS[name]
+    seen, people = _simulated(chosen, wish, progress, in_town=False)
+    judging = progress.begin(f"{name}: adversaries in the city", game.STEPS + 1)
+    in_city = game.play(seen, people, chosen, seed=wish.seed, progress=judging)
+    planted = game.play_planted(seen, people, chosen, seed=wish.seed)
+    judging(1)
+    seen, people = _simulated(chosen, wish, progress, in_town=True)
+    judging = progress.begin(f"{name}: adversaries in the town", game.STEPS)
+    in_town = game.play(seen, people, chosen, seed=wish.seed, progress=judging)
+    with _founded(wish, wish.town) as folder:
+        attempts = tagging.attempts(folder, name, seed=wish.seed)
+    return _Played(city=in_city, town=in_town, planted=planted, attempts=attempts)
 
 
 @contextmanager
@@ -120,23 +145,28 @@ def _founded(wish: Wish, residents: int) -> Iterator[Path]:
         yield offices.found(Path(folder) / "city", residents=residents, seed=wish.seed)
 
 
-def _play(chosen: Format, wish: Wish, residents: int, progress: Progress) -> tuple[list[Row], Row]:
-    """Play one format in a place of one size."""
+def _simulated(
+    chosen: Format, wish: Wish, progress: Progress, *, in_town: bool
+) -> tuple[Seen, Population]:
+    """Let everybody in the city, or in the town, be issued and show."""
+    residents = wish.town if in_town else wish.residents
     people = population.make(residents, today=period.day(offices.NOW), seed=wish.seed)
+    where = "town" if in_town else "city"
+    step = progress.begin(f"{chosen.id}: a {where} of {residents:,}", residents)
     with _founded(wish, residents) as folder:
-        step = progress.begin(f"{chosen.id}: {residents:,} residents", residents)
-        seen = simulation.run(folder, people, format_id=chosen.id, seed=wish.seed, progress=step)
-    judging = progress.begin(f"{chosen.id}: adversaries", game.STEPS + 1)
-    rows = game.play(seen, people, chosen, seed=wish.seed, progress=judging)
-    planted = game.play_planted(seen, people, chosen, seed=wish.seed)
-    judging(1)
-    return rows, planted
+        seen = simulation.run(
+            folder,
+            people,
+            chosen,
+            in_town=in_town and chosen.in_town,
+            seed=wish.seed,
+            progress=step,
+        )
+    return seen, people
 
 
-def _bars(
-    city: Sequence[Row], planted: Sequence[Row], attempts: Sequence[Attempt]
-) -> Iterator[Bar]:
-    for row in city:
+def _bars(played: _Played) -> Iterator[Bar]:
+    for row in played.city:
         who = f"{row.format}, {row.adversary.value}, {row.links}"
         if row.adversary in LINKED_BY[row.format]:
             yield Bar(
@@ -146,20 +176,18 @@ def _bars(
             )
             continue
         yield from _unlinkable(row, who)
-    for row in planted:
-        yield Bar(
-            what=f"{row.format}: a leak planted in 2 % of residents is found",
-            holds=not row.unlinkable["true_positives"],
-            figure=f"TPR {row.true_positives:.2%} > {game.TRUE_POSITIVES:.1%}",
-        )
-    for name in dict.fromkeys(attempt.format for attempt in attempts):
-        these = [attempt for attempt in attempts if attempt.format == name]
-        noticed = sum(attempt.as_it_should for attempt in these)
-        yield Bar(
-            what=f"{name}: wallets notice an issuer that tags",
-            holds=noticed == len(these),
-            figure=f"{noticed} of {len(these)} as they should",
-        )
+    mark = played.planted
+    yield Bar(
+        what=f"{mark.format}: a leak planted in 2 % of residents is found",
+        holds=not mark.unlinkable["true_positives"],
+        figure=f"TPR {mark.true_positives:.2%} > {game.TRUE_POSITIVES:.1%}",
+    )
+    noticed = sum(attempt.as_it_should for attempt in played.attempts)
+    yield Bar(
+        what=f"{mark.format}: wallets notice an issuer that tags",
+        holds=noticed == len(played.attempts),
+        figure=f"{noticed} of {len(played.attempts)} as they should",
+    )
 
 
 def _unlinkable(row: Row, who: str) -> Iterator[Bar]:

@@ -1,6 +1,6 @@
 """How well a score tells pairs of one person from pairs of two: area, interval, rates, matching.
 
-RELIABILITY P2. Exact with ties: a score that knows nothing is worth exactly one half. The
+Exact with ties: a score that knows nothing is worth exactly one half. The
 interval of a difference between two worlds is DeLong's, clustered by resident, because a
 resident's two pairs share a message and both worlds share their residents. What is scored stands
 in `scores.py`, what the figures must be in `game.py`.

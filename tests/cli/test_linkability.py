@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from click.testing import Result
-from typer.testing import CliRunner
+import pytest
+from typer.testing import CliRunner, Result
 
 from idservice.cli import audit
 
-SMALL = ("--residents", "40", "--town", "40", "--format", "dc+sd-jwt")
+SMALL = ("--residents", "24", "--town", "24", "--format", "jwp+bbs")
 
 
 def run(*arguments: str) -> Result:
@@ -20,8 +20,9 @@ def run(*arguments: str) -> Result:
 def test_a_small_run_is_told_in_eighty_columns_and_says_which_bar_fails(tmp_path: Path) -> None:
     done = run(*SMALL, "--out", str(tmp_path))
     assert done.exit_code == 1  # nobody is marked among so few, so the planted leak is not found
-    assert "FAILS  dc+sd-jwt: a leak planted" in done.stdout
-    assert "holds  dc+sd-jwt, M, two showings: linked" in done.stdout
+    assert "FAILS  jwp+bbs: a leak planted" in done.stdout
+    assert "holds  jwp+bbs, M, two showings: one-to-one matching" in done.stdout
+    assert "jwp+bbs: adversaries in the town" in done.stderr
     assert max(map(len, done.stdout.splitlines())) <= 80
     assert {path.name for path in tmp_path.iterdir()} == {
         "report.json",
@@ -30,13 +31,33 @@ def test_a_small_run_is_told_in_eighty_columns_and_says_which_bar_fails(tmp_path
         "curves.svg",
     }
     written = json.loads((tmp_path / "report.json").read_text())
-    assert written["residents"] == 40
+    assert written["residents"] == 24
     assert not written["holds"]
 
 
-def test_misuse_is_exit_code_two() -> None:
-    assert run("--residents", "3").exit_code == 2
-    assert run(*SMALL[:-1], "x").exit_code == 2
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--residents", "3"), "The game needs 24 residents or more"),
+        (("--town", "501"), "500 at most"),
+        (("--seed", "-1"), "The game needs a seed of 0 or more"),
+        (("--seed", "x"), "Invalid value for '--seed'"),
+        (("--format", "x"), "The game is for dc+sd-jwt and jwp+bbs"),
+    ],
+)
+def test_misuse_is_exit_code_two_and_a_sentence(arguments: tuple[str, ...], said: str) -> None:
+    done = run(*arguments)
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert not done.stdout
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_before_the_game(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for where in (tmp_path / "file", tmp_path / "file" / "below"):
+        done = run("--out", str(where))
+        assert done.exit_code == 2
+        assert "--out is no folder to write to" in done.stderr
 
 
 def test_other_commands_load_no_numerics() -> None:

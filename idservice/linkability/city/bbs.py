@@ -1,4 +1,4 @@
-"""One resident's way in BBS: a commitment, a credential, a check of it, two showings.
+"""The issuer's side of BBS: a key for the period, and what it signs for a resident.
 
 The issuer of the game chooses the one value that it may choose freely, the entropy in the nym
 secret, as a mark: the resident's own number. No wallet can object to that, and nothing of it may
@@ -18,35 +18,41 @@ from idservice import catalogue, period
 from idservice.issuer import claims, metadata
 from idservice.issuer.claims import Person
 from idservice.period import Period
-from idservice.verification import showing, trust
+from idservice.verification import trust
+from idservice.verification.trust import AnnouncedBbs
 
-HASHED: Final = frozenset(
-    place for place, name in enumerate(catalogue.BBS_SLOTS) if name in catalogue.HASHED_CLAIMS
-)
-
-_ENTROPY = 32
-_SALT = 32
+_ENTROPY: Final = 32
+_SALT: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Key:
-    """The issuer's key of a period, and the header that everybody's credential has."""
+    """The issuer's key of a period, and what is announced with it."""
 
+    announced: AnnouncedBbs
     secret: SecretKey = field(repr=False)
-    header: bytes
 
 
 def key(issuer: str, number: Period, *, random_bytes: RandomBytes) -> Key:
     """Make the key of a period."""
+    secret = signature.new_key(random_bytes=random_bytes)
+    nbf, exp, vct = period.not_before(number), period.expires_bbs(number), metadata.vct(issuer)
     header = trust.bbs_header(
-        issuer=issuer,
-        vct=metadata.vct(issuer),
+        issuer=issuer, vct=vct, schema=catalogue.BBS_SCHEMA, period=number, nbf=nbf, exp=exp
+    )
+    announced = AnnouncedBbs(
+        configuration=catalogue.BBS_CONFIGURATION,
+        format=catalogue.BBS_FORMAT,
+        vct=vct,
         schema=catalogue.BBS_SCHEMA,
         period=number,
-        nbf=period.not_before(number),
-        exp=period.expires_bbs(number),
+        nbf=nbf,
+        exp=exp,
+        public_key=secret.public.octets,
+        header=header,
+        slots=catalogue.BBS_SLOTS,
     )
-    return Key(secret=signature.new_key(random_bytes=random_bytes), header=header)
+    return Key(announced=announced, secret=secret)
 
 
 def payloads(
@@ -63,7 +69,7 @@ def payloads(
         said |= {f"address.{name}": value for name, value in address.items()}
     found = [canonical_json.serialize(said[name]) for name in catalogue.BBS_SLOTS]
     if person.portrait is not None:
-        (slot,) = HASHED
+        slot = catalogue.BBS_SLOTS.index("portrait")
         found[slot] = random_bytes(_SALT) + claims.parse_portrait(person.portrait)
     return tuple(found)
 
@@ -71,35 +77,11 @@ def payloads(
 def issue(key: Key, content: tuple[bytes, ...], *, commitment: bytes, mark: int) -> str:
     """Issue a credential that carries a mark where no wallet can see one."""
     return jwp.issue(
-        header=key.header,
+        header=key.announced.header,
         payloads=content,
-        hashed=HASHED,
+        hashed=key.announced.hashed,
         commitment_with_proof=commitment,
         secret_key=key.secret,
         nym_entropy=(mark + 1).to_bytes(_ENTROPY, "big"),
         public_key=key.secret.public,
-    )
-
-
-def show(
-    key: Key,
-    issued: jwp.Issued,
-    asked: tuple[str, ...],
-    *,
-    audience: str,
-    nonce: str,
-    random_bytes: RandomBytes,
-) -> str:
-    """Show claims to a verifier that asked by itself, without a request object."""
-    request_hash = showing.direct_request_hash(nonce=nonce, policy="the-game")
-    return jwp.present(
-        issued,
-        disclosed=[catalogue.BBS_SLOTS.index(name) for name in asked],
-        presentation_header=showing.presentation_header(
-            audience=audience, nonce=nonce, request_hash=request_hash, nym_context=None
-        ),
-        nym_context=None,
-        public_key=key.secret.public,
-        hashed=HASHED,
-        random_bytes=random_bytes,
     )

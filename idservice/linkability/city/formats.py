@@ -6,7 +6,7 @@ world replaces by random octets: whatever is not said in the clear. A format is 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -22,11 +22,14 @@ from idservice.issuer import protocol as counter
 from idservice.issuer.service import Desk, Issuer
 from idservice.linkability.city import bbs
 from idservice.linkability.city.population import Resident
+from idservice.verification import showing
 from idservice.verification.trust import TrustBundle
 from idservice.wallet import announced, protocol
 from idservice.wallet import formats as wallet_formats
-from idservice.wallet.formats import Occasion
+from idservice.wallet.formats import BbsOccasion, Occasion
 from idservice.wallet.model import Declined, Instance, Use
+from idservice.wallet.receipt import bbs as receipt
+from idservice.wallet.receipt.bbs import Received
 
 SHOWN: Final = 2
 """Instances of a batch that are shown, and that the game's wallets check at receipt."""
@@ -86,6 +89,11 @@ class Format:
     """The same for numbers."""
     stride: int
     """Octets between two windows of what is recorded."""
+
+    @property
+    def listed(self) -> bool:
+        """Say whether a public list tells which cards are withdrawn."""
+        return bool(self.real_numbers)
 
 
 def _walk_sd_jwt(office: Office, resident: Resident, occasions: tuple[Occasion, Occasion]) -> Trip:
@@ -177,18 +185,17 @@ def _walk_bbs(office: Office, resident: Resident, occasions: tuple[Occasion, Occ
         random_bytes=office.random_bytes,
     )
     credential = bbs.issue(office.bbs_key, content, commitment=commitment, mark=resident.number)
-    issued = jwp.receive(
-        credential, secret=secret, public_key=office.bbs_key.secret.public, hashed=bbs.HASHED
+    received = receipt.check(
+        credential,
+        secret=secret,
+        entries=[office.bbs_key.announced],
+        configuration=catalogue.BBS_CONFIGURATION,
+        periods=(period.of(now),),
     )
+    instance = Instance(credential=credential, key=secret, use=Use.LASTING)
+    show = wallet_formats.FORMATS[catalogue.BBS_FORMAT].show
     first, second = (
-        bbs.show(
-            office.bbs_key,
-            issued,
-            resident.asked,
-            audience=occasion.audience,
-            nonce=occasion.nonce,
-            random_bytes=office.random_bytes,
-        )
+        show(instance, resident.asked, _bound(occasion, received, office.random_bytes))
         for occasion in occasions
     )
     return Trip(
@@ -197,6 +204,17 @@ def _walk_bbs(office: Office, resident: Resident, occasions: tuple[Occasion, Occ
         issued=credential,
         slip=handle.write_slip(slip),
     )
+
+
+def _bound(occasion: Occasion, received: Received, random_bytes: RandomBytes) -> Occasion:
+    """Bind a BBS showing to a question that no request object carried."""
+    told = BbsOccasion(
+        announced=received.announced,
+        request_hash=showing.direct_request_hash(nonce=occasion.nonce, policy="the-game"),
+        nym_context=None,
+        random_bytes=random_bytes,
+    )
+    return replace(occasion, bbs=told)
 
 
 def _recorded_bbs(credentials: tuple[str, ...]) -> tuple[bytes, ...]:

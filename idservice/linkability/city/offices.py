@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from typing_extensions import override
-
+from crypto.encoding import base64url
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from crypto.sealed import handle
@@ -22,8 +20,10 @@ from idservice.apps.founding import Chances
 from idservice.apps.settings import City
 from idservice.issuer.service import Desk, Issuer, Stores
 from idservice.linkability.city import bbs, recording
-from idservice.linkability.city.formats import FixedClock, Office, Trip
+from idservice.linkability.city.formats import FixedClock, Format, Office, Trip
+from idservice.linkability.city.population import Resident
 from idservice.period import Period
+from idservice.wallet.formats import Occasion
 
 NOW: Final = UnixSeconds(period.not_before(Period(14)) + 9 * period.DAY + 9 * 3600)
 """The second of every act: the hour is outside the game."""
@@ -67,26 +67,26 @@ def chance(seed: int, label: str) -> RandomBytes:
 
 
 class InMemory:
-    """The issuer's service on stores in memory, one of two that share a status list."""
+    """The issuer's service on stores in memory, and whoever asks its residents."""
 
-    def __init__(self, folder: Path, *, seed: int, shard: int, residents: int) -> None:
+    def __init__(self, folder: Path, chosen: Format, *, seed: int) -> None:
+        self._chosen = chosen
         clock = FixedClock(time=NOW)
         found_settings = settings.issuer(folder / "issuer", environ={})
         loaded = keys.load(found_settings.folder, issuer=found_settings.base_url)
-        self._pending = recording.Pending()
-        self._lasting = _HalfOfTheLists(taken=_half(seed, shard=shard, residents=residents))
+        self._pending, self._lasting = recording.Pending(), recording.Lasting()
         stores = Stores(
             issuer=loaded.trust.issuer,
             pending=self._pending,
             lasting=self._lasting,
             clock=clock,
-            random_bytes=chance(seed, f"issuer {shard}"),
+            random_bytes=chance(seed, "issuer"),
         )
         for announced in loaded.trust.announced:
             self._lasting.lay_out(
                 announced.period, announced.configuration, size=announced.status.size
             )
-        self.office = Office(
+        self._office = Office(
             desk=Desk(stores),
             issuer=Issuer(
                 stores, keys=loaded, nonce_key=loaded.nonce_key, tokens_per_minute=_UNLIMITED
@@ -94,46 +94,36 @@ class InMemory:
             clock=clock,
             trust=loaded.trust,
             bbs_key=_bbs(seed),
-            random_bytes=chance(seed, f"wallets {shard}"),
+            random_bytes=chance(seed, "wallets"),
         )
+        self._ask = chance(seed, "verifiers")
+
+    def walk(self, resident: Resident) -> Trip:
+        """Let one resident be enrolled, issued, and show what two verifiers ask for."""
+        asked = self._asked(b"first"), self._asked(b"second")
+        return self._chosen.walk(self._office, resident, asked)
 
     def withdraw(self, trip: Trip) -> None:
         """Withdraw whatever was issued on somebody's slip."""
-        self.office.issuer.withdraw(handle.parse_slip(trip.slip))
+        self._office.issuer.withdraw(handle.parse_slip(trip.slip))
 
-    def seize(self, configuration: str) -> Contents:
+    def seize(self) -> Contents:
         """Take everything that was ever written."""
-        listed = self._lasting.status_list(period.of(NOW), configuration)
-        allocated = b"" if listed is None else self._lasting.mine(listed.allocated)
+        listed = self._lasting.status_list(period.of(NOW), self._chosen.configuration)
         return Contents(
-            allocated=allocated,
+            allocated=b"" if listed is None else listed.allocated,
             statuses=b"" if listed is None else listed.statuses,
             rows=(*self._pending.written, *self._lasting.written),
         )
 
-
-class _HalfOfTheLists(recording.Lasting):
-    """Stores whose lists have the other half of all indices given out already."""
-
-    def __init__(self, *, taken: bytes) -> None:
-        super().__init__()
-        self._taken = np.frombuffer(taken, dtype=np.uint8)
-
-    @override
-    def empty_list(self, size: int) -> bytes:
-        return bytes(self._taken[: size // 8]).ljust(size // 8, b"\0")
-
-    def mine(self, allocated: bytes) -> bytes:
-        """Leave out what the other half gives out."""
-        given = np.frombuffer(allocated, dtype=np.uint8)
-        return np.asarray(given & ~self._taken[: len(given)], dtype=np.uint8).tobytes()
+    def _asked(self, verifier: bytes) -> Occasion:
+        """Let a verifier ask with a nonce, at its own second of a day."""
+        return Occasion(
+            audience=f"x509_hash:{base64url.encode(hashlib.sha256(verifier).digest())}",
+            nonce=base64url.encode(self._ask(32)),
+            now=UnixSeconds(NOW + int.from_bytes(self._ask(4), "big") % period.DAY),
+        )
 
 
 def _bbs(seed: int) -> bbs.Key:
     return bbs.key(ISSUER, period.of(NOW), random_bytes=chance(seed, "bbs"))
-
-
-def _half(seed: int, *, shard: int, residents: int) -> bytes:
-    """Return, for one of two, the half of all indices that the other draws from."""
-    drawn = chance(seed, "halves")(founding.list_size(residents) // 8)
-    return drawn if shard == 0 else bytes(each ^ 0xFF for each in drawn)

@@ -60,9 +60,12 @@ def make(count: int, *, today: date, seed: int) -> Population:
     """Make a population.
 
     Args:
-        count: at least 8.
+        count: so many that two in each half show equal facts.
         today: ages are as of this day.
-        seed: of everything that is drawn here.
+        seed: of everything that is drawn here, not negative.
+
+    Raises:
+        ValueError: too few.
     """
     chance = np.random.default_rng([seed, 1])
     half = chance.permutation(np.arange(count) % 2).astype(np.int64)
@@ -73,6 +76,8 @@ def make(count: int, *, today: date, seed: int) -> Population:
         circle = chance.permutation(members)
         partner[circle] = np.roll(circle, -1)
         facts[circle] = number
+    if (partner == np.arange(count)).any():
+        raise ValueError("too few residents: somebody has nobody to be compared with")
     return Population(residents=tuple(residents), half=half, partner=partner, facts=facts)
 
 

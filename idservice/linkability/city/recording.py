@@ -1,8 +1,8 @@
 """The issuer's stores in memory, which forget nothing: everything ever written, in rows.
 
 They carry out `issuer.ports`, so the real service fills them. Whoever seizes these has more than
-a thief of the database: what was deleted is still here. The town of `simulation.py` uses the SQL
-stores instead.
+a thief of the database: what was deleted is still here. The town of `town.py` has the SQL stores
+instead.
 """
 
 from collections.abc import Iterator, Sequence
@@ -128,12 +128,8 @@ class Lasting:
 
     def lay_out(self, period: Period, configuration: str, *, size: int) -> None:
         """Make a list, unless there is one."""
-        empty = StatusList(allocated=self.empty_list(size), statuses=bytes(size // 8))
+        empty = StatusList(allocated=bytes(size // 8), statuses=bytes(size // 8))
         self.lists.setdefault((period, configuration), empty)
-
-    def empty_list(self, size: int) -> bytes:
-        """Return the allocated indices of a new list."""
-        return bytes(size // 8)
 
     def status_list(self, period: Period, configuration: str) -> StatusList | None:
         """Return a list that was laid out."""

@@ -3,10 +3,10 @@
 Whatever is always visible in a credential is announced for everybody; here the issuer changes one
 such value for one person, signs it with the announced key (or with one of its own), and the
 wallet's own receipt checks are called. What an issuer may choose freely, salts and indices of
-SD-JWT, is no mark that a wallet could see: that is adversary M in `game.py`.
+SD-JWT or the entropy in BBS, is no mark that a wallet could see: that is adversary M in `game.py`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,8 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs import jwp, signature
+from crypto.bbs.signature import SecretKey
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject
 from crypto.instant import UnixSeconds
@@ -28,12 +30,14 @@ from idservice.apps import city_folder, keys
 from idservice.issuer import formats as issuing
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Entitlement, IssuingKey
-from idservice.linkability.city import offices
-from idservice.verification.trust import TrustBundle
+from idservice.linkability.city import bbs, offices
 from idservice.wallet import announced
 from idservice.wallet.model import Declined
+from idservice.wallet.receipt import bbs as receipt
 
 HONEST: Final = "no mark"
+
+_ENTROPY: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,34 +113,101 @@ def _sd_jwt(folder: Path, seed: int) -> list[Attempt]:
         "another spelling": _changed(issued(), key, spelling=lambda data: data + b" "),
         "a list of its own": _changed(issued(), key, payload=_own_list),
     }
-    return [
-        _received(mark, credential, holder=holder, trust=loaded.trust)
-        for mark, credential in marked.items()
-    ]
 
-
-def _received(
-    mark: str, credential: str, *, holder: ec.EllipticCurvePrivateKey, trust: TrustBundle
-) -> Attempt:
-    """Call what the wallet calls when a credential arrives."""
-    said = ""
-    try:
+    def receive(credential: str) -> None:
         announced.check(
             [credential],
             keys=[holder],
             announced=announced.find(
-                trust.announced,
+                loaded.trust.announced,
                 credential,
                 configuration=catalogue.CONFIGURATION,
-                periods=(period.of(offices.NOW),),
+                periods=(key.announced.period,),
             ),
-            issuer=trust.issuer,
-            root=trust.root,
+            issuer=loaded.trust.issuer,
+            root=loaded.trust.root,
             now=offices.NOW,
         )
+
+    return [
+        _attempt(catalogue.FORMAT, mark, receive, credential) for mark, credential in marked.items()
+    ]
+
+
+def _bbs(_folder: Path, seed: int) -> list[Attempt]:
+    random_bytes = offices.chance(seed, "tagging")
+    key = bbs.key(offices.ISSUER, period.of(offices.NOW), random_bytes=random_bytes)
+    own = signature.new_key(random_bytes=random_bytes)
+    secret, commitment = jwp.request(random_bytes=random_bytes)
+    slip = handle.new_slip(random_bytes=random_bytes)
+    today = period.day(offices.NOW)
+    content = bbs.payloads(
+        Person(given_name="Ada"),
+        handle=handle.handle(slip),
+        enrolled_until=period.day(UnixSeconds(offices.NOW + period.LENGTH)),
+        on=today,
+        random_bytes=random_bytes,
+    )
+
+    def issued(
+        *,
+        header: bytes = key.announced.header,
+        payloads: Sequence[bytes] = content,
+        signing: SecretKey = key.secret,
+    ) -> str:
+        return jwp.issue(
+            header=header,
+            payloads=payloads,
+            hashed=key.announced.hashed,
+            commitment_with_proof=commitment,
+            secret_key=signing,
+            nym_entropy=random_bytes(_ENTROPY),
+            public_key=signing.public,
+        )
+
+    def said(name: str, payload: bytes) -> tuple[bytes, ...]:
+        slot = catalogue.BBS_SLOTS.index(name)
+        return (*content[:slot], payload, *content[slot + 1 :])
+
+    header = canonical_json.parse_object(key.announced.header)
+    marked = {
+        HONEST: issued(),
+        "a header of its own": issued(header=canonical_json.serialize({**header, "kid": "ada"})),
+        "one second more": issued(
+            header=canonical_json.serialize({**header, "exp": key.announced.exp + 1})
+        ),
+        "another spelling of the header": issued(header=key.announced.header + b" "),
+        "a key of its own": issued(signing=own),
+        "one slot more": issued(payloads=(*content, jwp.ABSENT)),
+        "another spelling of a claim": issued(payloads=said("given_name", b'"\\u0041da"')),
+        "a claim in another shape": issued(payloads=said("age_over_18", b"0")),
+    }
+
+    def receive(credential: str) -> None:
+        receipt.check(
+            credential,
+            secret=secret,
+            entries=[key.announced],
+            configuration=catalogue.BBS_CONFIGURATION,
+            periods=(key.announced.period,),
+        )
+
+    return [
+        _attempt(catalogue.BBS_FORMAT, mark, receive, credential)
+        for mark, credential in marked.items()
+    ]
+
+
+def _attempt(
+    format_id: str, mark: str, receive: Callable[[str], object], credential: str
+) -> Attempt:
+    """Hand a credential to what the wallet calls when one arrives."""
+    said = ""
+    try:
+        receive(credential)
     except Declined as error:
         said = str(error)
-    return Attempt(format=catalogue.FORMAT, mark=mark, kept=not said, said=said)
+    return Attempt(format=format_id, mark=mark, kept=not said, said=said)
 
 
 _Change = Callable[[JsonObject], JsonObject]
@@ -206,7 +277,5 @@ def _chain(folder: Path, own: ec.EllipticCurvePrivateKey) -> tuple[str, ...]:
 
 
 _ATTEMPTS: Final[Mapping[str, Callable[[Path, int], list[Attempt]]]] = MappingProxyType(
-    {catalogue.FORMAT: _sd_jwt}
+    {catalogue.FORMAT: _sd_jwt, catalogue.BBS_FORMAT: _bbs}
 )
-FORMATS: Final = frozenset(_ATTEMPTS)
-"""Credential formats whose receipt can be tried."""

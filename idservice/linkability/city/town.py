@@ -89,14 +89,15 @@ class _Counter:
 class Town:
     """Offices at work, and the wire between them and the wallets."""
 
-    def __init__(self, folder: Path, *, seed: int) -> None:
+    def __init__(self, folder: Path, chosen: Format, *, seed: int) -> None:
+        self._chosen = chosen
         self._seed = seed
         self._clock = FixedClock(time=NOW)
         self._runner = asyncio.Runner()
         self._sent: list[tuple[Request, Response]] = []
         self._answers: list[tuple[_Counter, str, tuple[str, ...]]] = []
         """Not fetched yet: who asked, with which secret, for what."""
-        self._counters = [_admitted(folder, name, seed) for name in VERIFIERS]
+        self._counters = [_admitted(folder, name, chosen, seed) for name in VERIFIERS]
         told = settings.issuer(folder / "issuer", environ={})
         self._folders = [told.folder, *(each.folder for each in self._counters)]
         self._bundle = (told.folder / "bundle.json").read_bytes()
@@ -113,7 +114,7 @@ class Town:
         for counter in self._counters:
             self._apps[counter.base_url] = self._opened(counter)
 
-    def walk(self, chosen: Format, resident: Resident) -> Trip:
+    def walk(self, resident: Resident) -> Trip:
         """Let one resident be enrolled, issued, and show what two verifiers ask for."""
         wallet = WalletService(
             store=_Kept(),
@@ -132,7 +133,7 @@ class Town:
         self._sent.clear()
         return Trip(
             shown=(first, second),
-            recorded=(asked.body, *chosen.recorded(credentials)),
+            recorded=(asked.body, *self._chosen.recorded(credentials)),
             issued=credentials[0],
             slip=enrolment.slip,
         )
@@ -153,13 +154,13 @@ class Town:
         """Withdraw whatever was issued on somebody's slip."""
         self._parts.issuer.withdraw(handle.parse_slip(trip.slip))
 
-    def seize(self, configuration: str) -> Contents:
+    def seize(self) -> Contents:
         """Read the offices' folders, let the verifiers fetch their answers, and close all."""
         rows = [row for folder in self._folders for row in _rows(folder)]
         for answer in self._answers:
             self._check_accepted(*answer)
         with self._parts.lasting.serialised(0) as unit:
-            listed = unit.status_list(period.of(NOW), configuration)
+            listed = unit.status_list(period.of(NOW), self._chosen.configuration)
         self._parts.close()
         self._runner.close()
         return Contents(
@@ -227,7 +228,7 @@ class Town:
         return self._runner.run(carry())
 
 
-def _admitted(city: Path, name: str, seed: int) -> _Counter:
+def _admitted(city: Path, name: str, chosen: Format, seed: int) -> _Counter:
     """Let a verifier make its key and be admitted with a policy for each thing to ask."""
     folder = city.parent / name
     chances = Chances(now=NOW, random_bytes=offices.chance(seed, f"admitting {name}"))
@@ -243,7 +244,7 @@ def _admitted(city: Path, name: str, seed: int) -> _Counter:
     admitted = admission.admit(
         city,
         asked=(folder / admission.REQUEST).read_bytes(),
-        wishes=[_wish(wished, asked) for asked in _POLICIES],
+        wishes=[_wish(wished, asked, chosen) for asked in _POLICIES],
         replace=False,
         chances=chances,
     )
@@ -256,7 +257,7 @@ def _policy_id(name: str, asked: tuple[str, ...]) -> str:
     return f"{name}-{list(_POLICIES).index(asked)}"
 
 
-def _wish(wished: Verifier, asked: tuple[str, ...]) -> bytes:
+def _wish(wished: Verifier, asked: tuple[str, ...], chosen: Format) -> bytes:
     return canonical_json.serialize(
         {
             **_POLICIES[asked],
@@ -265,7 +266,8 @@ def _wish(wished: Verifier, asked: tuple[str, ...]) -> bytes:
             "place": "at the counter",
             "retention": "none",
             "erase": None,
-            "status_max_age_s": 2 * period.DAY,
+            "formats": [chosen.id],
+            "status_max_age_s": 2 * period.DAY if chosen.listed else None,
             "notice": {"en": "To play the linkability game."},
             "expires": "2030-01-01",
         }
