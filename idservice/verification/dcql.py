@@ -3,7 +3,7 @@
 OpenID4VP 1.0, sections 6 and 7. A verifier here writes one shape only, made from a policy by
 `for_facts`; a wallet parses whatever a stranger sends, within limits. What the city's policy
 allows is `verification/policy.py`'s affair. Left out: `trusted_authorities` is read and never
-satisfied, because trust comes from the bundle; `meta` of formats other than `dc+sd-jwt`.
+satisfied, because trust comes from the bundle; `meta` of formats that are not the catalogue's.
 """
 
 import re
@@ -71,11 +71,17 @@ class Query:
     credential_sets: tuple[CredentialSet, ...]
 
 
-def for_facts(*, vct: str, required: Sequence[str], optional: Sequence[str]) -> Query:
+def for_facts(
+    *,
+    vct: str,
+    required: Sequence[str],
+    optional: Sequence[str],
+    credential_format: str = catalogue.FORMAT,
+) -> Query:
     """Write the query of a policy: everything it lists, else what it requires.
 
     Facts are named with dots (`address.locality`). There is no other way to make a query here,
-    so none can ask for more than its policy.
+    so none can ask for more than its policy, or in two formats at once.
     """
     names = (*required, *optional)
     claims = tuple(
@@ -85,7 +91,7 @@ def for_facts(*, vct: str, required: Sequence[str], optional: Sequence[str]) -> 
     least = tuple(map(_claim_id, required))
     credential = CredentialQuery(
         id=CREDENTIAL_ID,
-        format=catalogue.FORMAT,
+        format=credential_format,
         vct_values=(vct,),
         claims=claims,
         claim_sets=(whole, least) if optional else (),
@@ -165,7 +171,7 @@ def _credential(value: JsonValue) -> CredentialQuery:
     return CredentialQuery(
         id=_id(member.get("id")),
         format=form,
-        vct_values=_vct_values(meta) if form == catalogue.FORMAT else (),
+        vct_values=_vct_values(meta) if form in catalogue.FORMATS else (),
         claims=claims,
         claim_sets=sets,
         multiple=_flag(member, "multiple", default=False),
@@ -175,7 +181,7 @@ def _credential(value: JsonValue) -> CredentialQuery:
 
 
 def _vct_values(meta: JsonObject) -> tuple[str, ...]:
-    """Read `vct_values`, which section B.3.5 requires for this format."""
+    """Read `vct_values`, which section B.3.5 requires for SD-JWT, and we for BBS as well."""
     return tuple(_text(one) for one in _array(meta.get("vct_values"), MAX_VALUES))
 
 

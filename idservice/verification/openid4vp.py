@@ -10,6 +10,7 @@ is the verifier's service. Left out: every other prefix and response mode, `scop
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -18,6 +19,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs import jwp
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Expired, Malformed, NotYetValid, Refused
@@ -46,9 +48,9 @@ _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN: Final = frozenset({"redirect_uri", "scope", "transaction_data", "request", "request_uri"})
 
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]{1,512}\Z")
-_ALGORITHMS: Final[JsonObject] = {
-    "sd-jwt_alg_values": ["ES256"],
-    "kb-jwt_alg_values": ["ES256"],
+_ALGORITHMS: Final[Mapping[str, JsonObject]] = {
+    catalogue.FORMAT: {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]},
+    catalogue.BBS_FORMAT: {"alg_values": [jwp.ALG]},
 }
 
 
@@ -174,7 +176,8 @@ def _address(value: JsonValue) -> str:
 
 def write_request(request: Request) -> JsonObject:
     """Write the payload of a request object (sections 5.1, 5.2, 8.2 and 8.3)."""
-    metadata: JsonObject = {"vp_formats_supported": {catalogue.FORMAT: _ALGORITHMS}}
+    asked = {one.format: _ALGORITHMS.get(one.format, {}) for one in request.query.credentials}
+    metadata: JsonObject = {"vp_formats_supported": {**asked}}
     if request.encryption is not None:
         key: JsonObject = {
             **jwk.public_jwk(request.encryption.key),
@@ -300,7 +303,9 @@ def parse_request(payload: JsonObject) -> Request:
         raise Malformed("asks for something that is left out here (OpenID4VP 5.1, 8.2)")
     response_mode = _response_mode(payload.get("response_mode"))
     metadata = member(payload, "client_metadata")
-    if catalogue.FORMAT not in member(metadata, "vp_formats_supported"):
+    query = dcql.parse(payload.get("dcql_query"))
+    asked = {one.format for one in query.credentials}
+    if asked.isdisjoint(member(metadata, "vp_formats_supported")):
         raise Malformed("the verifier does not read this format (OpenID4VP 11.1)")
     encrypted = response_mode is ResponseMode.DIRECT_POST_JWT
     nonce = payload.get("wallet_nonce")
@@ -310,7 +315,7 @@ def parse_request(payload: JsonObject) -> Request:
         response_mode=response_mode,
         nonce=url_safe(payload.get("nonce")),
         state=url_safe(payload["state"]) if "state" in payload else None,
-        query=dcql.parse(payload.get("dcql_query")),
+        query=query,
         policy=_policy(payload.get("verifier_info")),
         encryption=_encryption(metadata) if encrypted else None,
         wallet_nonce=nonce if isinstance(nonce, str) else None,

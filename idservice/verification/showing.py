@@ -138,9 +138,12 @@ def compare(
         WrongNonce: made for another question.
         HolderBinding: a presentation header that differs otherwise, or a pseudonym that nobody
             asked for.
+        ValueError: an empty nonce or audience: the caller's mistake.
 
     Not checked: the proof; call `formats.verify_bbs`.
     """
+    if not (question.audience and question.nonce):
+        raise ValueError("a showing is bound to an audience and a nonce")
     unverified = formats.parse_bbs(presentation)
     announced = _announced(unverified.header, trust)
     if now >= announced.exp + SKEW:

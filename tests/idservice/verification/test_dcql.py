@@ -60,6 +60,15 @@ def test_query_of_a_policy_has_the_whole_set_first_and_the_required_set_second()
     }
 
 
+def test_the_format_stands_in_the_query_and_decides_what_matches() -> None:
+    made = dcql.for_facts(vct=VCT, required=["resident"], optional=[], credential_format="jwp+bbs")
+    assert [(each.format, each.vct_values) for each in made.credentials] == [("jwp+bbs", (VCT,))]
+    assert dcql.parse(dcql.write(made)) == made
+    (asked,) = made.credentials
+    assert dcql.select(asked, CREDENTIAL, credential_format="jwp+bbs") == (("resident",),)
+    assert dcql.select(asked, CREDENTIAL, credential_format="dc+sd-jwt") is None
+
+
 def test_query_without_optional_facts_has_no_alternatives() -> None:
     written = dcql.for_facts(vct=VCT, required=["resident"], optional=[])
     assert written.credentials[0].claim_sets == ()

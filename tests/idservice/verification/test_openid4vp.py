@@ -80,7 +80,41 @@ def sign_changed(
     )
 
 
-@pytest.mark.parametrize("request_", [REQUEST, BY_NAME, ENCRYPTED], ids=["hash", "name", "jwt"])
+TRACELESS = replace(
+    REQUEST,
+    query=dcql.for_facts(
+        vct="https://issuer.example/vct",
+        required=["resident"],
+        optional=[],
+        credential_format="jwp+bbs",
+    ),
+)
+
+
+def test_a_request_says_the_one_format_that_it_asks_for() -> None:
+    for request, name in ((REQUEST, "dc+sd-jwt"), (TRACELESS, "jwp+bbs")):
+        payload = openid4vp.write_request(request)
+        metadata, asked = payload["client_metadata"], payload["dcql_query"]
+        assert isinstance(metadata, dict)
+        assert isinstance(asked, dict)
+        supported = metadata["vp_formats_supported"]
+        assert isinstance(supported, dict)
+        assert list(supported) == [name]
+        assert [each.format for each in dcql.parse(asked).credentials] == [name]
+
+
+def test_a_request_in_a_format_that_the_verifier_does_not_read_is_malformed() -> None:
+    payload = openid4vp.write_request(TRACELESS)
+    other = openid4vp.write_request(REQUEST)["client_metadata"]
+    with pytest.raises(Malformed):
+        openid4vp.parse_request({**payload, "client_metadata": other})
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [REQUEST, BY_NAME, ENCRYPTED, TRACELESS],
+    ids=["hash", "name", "jwt", "bbs"],
+)
 def test_signed_request_is_read_back_by_the_wallet(request_: openid4vp.Request) -> None:
     assert Wallet(client_id=request_.client_id).opens(sign(request_)) == request_
 
