@@ -2,14 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from operator import ge, le
+
+
+class Group(StrEnum):
+    """A section of the page."""
+
+    SD_JWT = "SD-JWT VC"
+    BBS = "BBS"
+    HTTP = "HTTP"
+    ISSUANCE = "Issuing"
+    LOG = "The log and the register"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A ratio; `bar` is `None` where nothing is promised."""
+    """A ratio, or an absolute number where the title says so; no `bar`: nothing is promised."""
 
     id: str
+    group: Group
     title: str
     sign: str = ""
     bar: float | None = None
@@ -23,57 +35,178 @@ class Figure:
 FIGURES = (
     Figure(
         id="sdjwt.verify_over_raw2",
+        group=Group.SD_JWT,
         title="`verify_presentation`, everything on, over RAW2",
         sign="≤",
         bar=1.40,
     ),
     Figure(
         id="sdjwt.overhead_over_raw2",
+        group=Group.SD_JWT,
         title="the same with signatures stubbed, over RAW2",
         sign="≤",
         bar=0.28,
     ),
     Figure(
         id="sdjwt.fresh_holder_over_raw2",
+        group=Group.SD_JWT,
         title="RAW2 with the holder's key loaded anew each time, over RAW2",
     ),
     Figure(
         id="sdjwt.pypi_sd_jwt_over_ours",
+        group=Group.SD_JWT,
         title="PyPI `sd-jwt` over ours, status and policy off",
         sign="≥",
         bar=2.3,
     ),
     Figure(
         id="sdjwt.openvc_core_over_ours",
+        group=Group.SD_JWT,
         title="`openvc-core` over ours, status and policy off",
         sign="≥",
         bar=1.45,
     ),
     Figure(
         id="sdjwt.node_sd_jwt_vc_over_ours",
+        group=Group.SD_JWT,
         title="`@sd-jwt/sd-jwt-vc` on Node over ours, status and policy off",
         sign="≥",
         bar=2.5,
     ),
     Figure(
+        id="bbs.verify_over_floor",
+        group=Group.BBS,
+        title="verifying a proof of base BBS, 3 of 10 messages shown, over its floor",
+        sign="≤",
+        bar=1.10,
+    ),
+    Figure(
+        id="bbs.verify_30_over_floor",
+        group=Group.BBS,
+        title="the same, 3 of 30 messages shown",
+    ),
+    Figure(
+        id="bbs.real_credential_over_floor",
+        group=Group.BBS,
+        title="verifying a showing of the credential, over its floor",
+        sign="≤",
+        bar=1.10,
+    ),
+    Figure(
+        id="bbs.pseudonym_over_floor",
+        group=Group.BBS,
+        title="the same with a pseudonym",
+    ),
+    Figure(
+        id="bbs.presentation_over_floor",
+        group=Group.BBS,
+        title="`verify_presentation`, everything on, over the same floor",
+    ),
+    Figure(
+        id="bbs.verify_over_arkworks",
+        group=Group.BBS,
+        title="base BBS 10/3 over the same on the fallback library, arkworks",
+        sign="≤",
+        bar=0.60,
+    ),
+    Figure(
+        id="bbs.real_credential_over_arkworks",
+        group=Group.BBS,
+        title="the credential over the same on arkworks",
+        sign="≤",
+        bar=0.60,
+    ),
+    Figure(
+        id="bbs.batch100_over_floor",
+        group=Group.BBS,
+        title="a batch of 100 over its own group operations but the pairings",
+        sign="≤",
+        bar=1.20,
+    ),
+    Figure(
+        id="bbs.batch100_over_proofs_floor",
+        group=Group.BBS,
+        title="the same, the weighted sums of the batch left out of the floor too",
+    ),
+    Figure(
+        id="bbs.pairing_crypto_over_ours",
+        group=Group.BBS,
+        title="`@mattrglobal/pairing-crypto` over ours, base BBS 10/3",
+        sign="≥",
+        bar=10,
+    ),
+    Figure(
+        id="bbs.digitalbazaar_over_ours",
+        group=Group.BBS,
+        title="`@digitalbazaar/bbs-signatures` over ours, base BBS 10/3",
+        sign="≥",
+        bar=50,
+    ),
+    Figure(
         id="http.single_over_inprocess",
-        title="`POST /v1/verify` over in-process, presentations a second",
+        group=Group.HTTP,
+        title="SD-JWT: `POST /v1/verify` over in-process",
         sign="≥",
         bar=0.55,
     ),
     Figure(
         id="http.batch100_over_inprocess",
-        title="`POST /v1/verify/batch` of 100 over in-process, presentations a second",
+        group=Group.HTTP,
+        title="SD-JWT: `POST /v1/verify/batch` of 100 over in-process",
         sign="≥",
         bar=0.88,
     ),
     Figure(
+        id="bbs.http_single_over_inprocess",
+        group=Group.HTTP,
+        title="BBS: `POST /v1/verify` over in-process",
+        sign="≥",
+        bar=0.60,
+    ),
+    Figure(
+        id="bbs.http_batch100_over_inprocess",
+        group=Group.HTTP,
+        title="BBS: `POST /v1/verify/batch` of 100 over in-process batches of 100",
+        sign="≥",
+        bar=0.90,
+    ),
+    Figure(
         id="issuance.credential_over_sign",
+        group=Group.ISSUANCE,
         title="one credential of every catalogue claim over one bare P-256 signature",
     ),
     Figure(
         id="issuance.batch20_over_raw20",
+        group=Group.ISSUANCE,
         title="a batch of 20 with its key proofs over 20 bare verifications and signatures",
+    ),
+    Figure(
+        id="log.append_per_s",
+        group=Group.LOG,
+        title="entries appended a second, synced and published, SQLite",
+        sign="≥",
+        bar=200,
+    ),
+    Figure(
+        id="log.included_p99_ms",
+        group=Group.LOG,
+        title="milliseconds until an entry stands in a published checkpoint, 99 of 100",
+        sign="≤",
+        bar=2000,
+    ),
+    Figure(
+        id="log.full_check_100k_s",
+        group=Group.LOG,
+        title="seconds of an outsider's check of 100,000 entries",
+        sign="≤",
+        bar=30,
+    ),
+    Figure(
+        id="register.policy_check_ms",
+        group=Group.LOG,
+        title="milliseconds of a wallet's check of one policy, offline",
+        sign="≤",
+        bar=2,
     ),
 )
 
@@ -113,5 +246,31 @@ PEERS = (
         omits="audience (the benchmark compares it); age of the holder's answer; `typ`; `crit`;"
         " `vct` (the benchmark compares it); disclosures that no digest refers to; repeated JSON"
         " members; private or contradicting members in the holder's key; certificate path",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BbsPeer:
+    """Another implementation of base BBS."""
+
+    name: str
+    """Also the key in `about.versions`."""
+    table: str
+    """The row in `about.tables.bbs_peers_ms`."""
+    note: str
+
+
+BBS_PEERS = (
+    BbsPeer(
+        name="@mattrglobal/pairing-crypto",
+        table="pairing_crypto",
+        note="Rust compiled to WebAssembly; proofs of an earlier draft, with two points instead of"
+        " three",
+    ),
+    BbsPeer(
+        name="@digitalbazaar/bbs-signatures",
+        table="digitalbazaar",
+        note="JavaScript on `@noble/curves`; the same draft, so it verifies our proofs",
     ),
 )

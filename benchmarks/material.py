@@ -6,6 +6,7 @@ that issues and presents.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -98,8 +99,16 @@ class Issuer:
     bundle: bytes
 
 
-def make_issuer(now: UnixSeconds) -> Issuer:
-    """Make a city root, an issuer under it, and the bundle that announces it."""
+def make_issuer(
+    now: UnixSeconds, *, announced: Sequence[JsonObject] = (), policies: Sequence[JsonObject] = ()
+) -> Issuer:
+    """Make a city root, an issuer under it, and the bundle that announces it.
+
+    Args:
+        now: in the period that is announced.
+        announced: what else the bundle announces.
+        policies: the further ones in it.
+    """
     this = period.of(now)
     nbf, exp = period.not_before(this), period.expires(this)
     validity = Validity(not_before=nbf, not_after=exp)
@@ -141,9 +150,10 @@ def make_issuer(now: UnixSeconds) -> Issuer:
                 "status": {"uri": list_uri, "size": LIST_SIZE, "bits": 1},
                 "digests": len(CLAIMS),
                 "address_digests": 0,
-            }
+            },
+            *announced,
         ],
-        "policies": [POLICY],
+        "policies": [POLICY, *policies],
     }
     return Issuer(
         key=key,

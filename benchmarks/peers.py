@@ -1,14 +1,15 @@
-"""The peers: other verifiers of SD-JWT VC, each called as its own documentation says.
+"""The peers: other implementations, each called as its own documentation says.
 
-Every peer gets the issuer's key preloaded and checks issuer signature, disclosures and key
-binding with audience and nonce over the same presentations. What each leaves out beside that
-stands in `benchmarks/figures.py` and so in the table of `benchmarks/README.md`.
+Every peer for SD-JWT VC gets the issuer's key preloaded and checks issuer signature, disclosures
+and key binding with audience and nonce over the same presentations. The peers for BBS do what we
+do for base BBS; there is no credential around it. What each leaves out stands in
+`benchmarks/figures.py` and so in the tables of `benchmarks/README.md`.
 """
 
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,10 +17,14 @@ from jwcrypto.jwk import JWK
 from openvc.proof.sd_jwt import SdJwtVcProofSuite
 from sd_jwt.verifier import SDJWTVerifier
 
+from benchmarks.bbs_material import Base
 from benchmarks.material import Material
 from benchmarks.rounds import Block, Seconds
 
 NODE_FOLDER = Path(__file__).parent / "node"
+
+Ask = Callable[[object], dict[str, float]]
+"""Sends one JSON value to a peer and returns its answer."""
 
 
 def pypi_sd_jwt(material: Material) -> Block:
@@ -63,10 +68,10 @@ def why_no_node() -> str | None:
 
 
 @contextmanager
-def node_sd_jwt_vc(material: Material) -> Iterator[Seconds]:
-    """Verify with `@sd-jwt/sd-jwt-vc`, in a process of its own that times itself."""
-    with subprocess.Popen(
-        ["node", "peer.mjs"],  # noqa: S607 - whichever Node the machine has
+def node(script: str, first: Mapping[str, object]) -> Iterator[Ask]:
+    """Run a peer in a process of its own, which is told `first` what there is and times itself."""
+    with subprocess.Popen(  # noqa: S603 - scripts of this folder
+        ["node", script],  # noqa: S607 - whichever Node the machine has
         cwd=NODE_FOLDER,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -76,22 +81,44 @@ def node_sd_jwt_vc(material: Material) -> Iterator[Seconds]:
         assert process.stdout is not None
         asked, answered = process.stdin, process.stdout
 
-        def ask(line: str) -> dict[str, float]:
-            asked.write(line + "\n")
+        def ask(said: object) -> dict[str, float]:
+            asked.write(json.dumps(said) + "\n")
             asked.flush()
             answer: dict[str, float] = json.loads(answered.readline())
             return answer
 
-        ask(
-            json.dumps(
-                {
-                    "issuer": material.issuer_jwk,
-                    "audience": material.audience,
-                    "nonce": material.nonce,
-                    "vct": material.vct,
-                    "presentations": material.presentations,
-                }
-            )
-        )
-        yield lambda: ask("block")["seconds"]
+        ask(first)
+        yield ask
         asked.close()
+
+
+@contextmanager
+def node_sd_jwt_vc(material: Material) -> Iterator[Seconds]:
+    """Verify with `@sd-jwt/sd-jwt-vc`."""
+    given = {
+        "issuer": material.issuer_jwk,
+        "audience": material.audience,
+        "nonce": material.nonce,
+        "vct": material.vct,
+        "presentations": material.presentations,
+    }
+    with node("peer.mjs", given) as ask:
+        yield lambda: ask("block")["seconds"]
+
+
+@contextmanager
+def node_bbs(peer: str, base: Base) -> Iterator[Callable[[str, int], Seconds]]:
+    """Act as another implementation of base BBS does; a block is an act so many times."""
+    given = {
+        "peer": peer,
+        "secretKey": base.key.scalar.hex(),
+        "publicKey": base.key.public.octets.hex(),
+        "header": base.header.hex(),
+        "presentationHeader": base.presentation_header.hex(),
+        "signature": base.signature.hex(),
+        "messages": [each.hex() for each in base.messages],
+        "proofs": [each.hex() for each in base.proofs],
+        "disclosed": [*base.disclosed],
+    }
+    with node("bbs.mjs", given) as ask:
+        yield lambda act, times: lambda: ask({"act": act, "times": times})["seconds"] / times

@@ -8,22 +8,44 @@ versions, sizes and spread. Host name and commit are left out: they tell whose m
 import json
 import os
 import platform
+import shlex
 import subprocess
 import sys
+import sysconfig
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.backends.openssl import backend
 
-from benchmarks import material, record, report
-from benchmarks.figures import FIGURES
+from benchmarks import material, peers, record, report
+from benchmarks.figures import BBS_PEERS, FIGURES
+from crypto.bls import curve
 from idservice import clock, period
 
 HERE = Path(__file__).parent
 STORED = HERE.parent / ".benchmarks" / "latest-raw.json"
-BENCHMARKS = ("bench_sdjwt.py", "bench_issuance.py", "bench_http.py")
-_DISTRIBUTIONS = ("cryptography", "orjson", "pybase64", "uvicorn", "starlette")
+BENCHMARKS = (
+    "bench_sdjwt.py",
+    "bench_bbs.py",
+    "bench_issuance.py",
+    "bench_http.py",
+    "bench_log.py",
+)
+_DISTRIBUTIONS = (
+    "cryptography",
+    "ckzg",
+    "py-arkworks-bls12381",
+    "orjson",
+    "pybase64",
+    "uvicorn",
+    "starlette",
+)
+_NODE_PEERS = (
+    "@sd-jwt/sd-jwt-vc",
+    *(peer.name for peer in BBS_PEERS),
+)
+_OPTIMISING = ("-O", "-flto", "-fprofile-use", "-march", "-mtune", "-fno-semantic-interposition")
 _PEERS = ("sd-jwt", "openvc-core")
 
 
@@ -48,10 +70,16 @@ def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {}
     reasons: dict[str, str] = {}
     times: dict[str, float] = {}
+    tables: dict[str, dict[str, Any]] = {}
     for extra in extras:
         found |= extra.get(record.FIGURES, {})
         reasons |= extra.get(record.REASONS, {})
         times |= extra.get(record.TIMES, {})
+        for name, rows in extra.get(record.TABLES, {}).items():
+            tables.setdefault(name, {}).update(rows)
+    for figure in FIGURES:
+        if figure.id not in found:
+            reasons.setdefault(figure.id, "nothing measures it yet")
     values = {
         figure.id: round(found[figure.id]["median"], 3) if figure.id in found else None
         for figure in FIGURES
@@ -70,7 +98,7 @@ def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
         "about": {
             "day": period.day(clock.SystemClock().now()).isoformat(),
             "machine": _machine(load),
-            "versions": _versions(with_node="sdjwt.node_sd_jwt_vc_over_ours" in found),
+            "versions": _versions(),
             "material": {
                 "presentations": material.PRESENTATIONS,
                 "claims": len(material.CLAIMS),
@@ -81,6 +109,7 @@ def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
             "raw2_us": round(first["raw2_us"], 1),
             "spread": spread,
             "times_in_raw2": {name: round(value, 3) for name, value in times.items()},
+            "tables": tables,
             "reasons": reasons,
         },
     }
@@ -104,20 +133,38 @@ def _processor() -> str:
     return names[0] if names else "unknown processor"
 
 
-def _versions(*, with_node: bool) -> dict[str, str]:
-    versions = {"Python": platform.python_version(), "OpenSSL": _openssl()}
+def _versions() -> dict[str, str]:
+    versions = {
+        "Python": platform.python_version(),
+        "built": _build(),
+        "curve backend": curve.BACKEND.name,
+        "OpenSSL": _openssl(),
+    }
     versions |= {name: metadata.version(name) for name in (*_DISTRIBUTIONS, *_PEERS)}
-    if with_node:
-        lock = json.loads((HERE / "node" / "package-lock.json").read_text("utf-8"))
+    if peers.why_no_node() is None:
+        lock = json.loads((peers.NODE_FOLDER / "package-lock.json").read_text("utf-8"))
         versions["Node"] = subprocess.run(
             ["node", "--version"],  # noqa: S607 - whichever Node the machine has
             capture_output=True,
             text=True,
             check=True,
         ).stdout.strip()
-        peer = lock["packages"]["node_modules/@sd-jwt/sd-jwt-vc"]
-        versions["@sd-jwt/sd-jwt-vc"] = peer["version"]
+        for name in _NODE_PEERS:
+            versions[name] = lock["packages"][f"node_modules/{name}"]["version"]
     return versions
+
+
+def _build() -> str:
+    """Say how the interpreter was compiled; options that name places are left out."""
+    asked = shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    flags = shlex.split(
+        " ".join(sysconfig.get_config_var(name) or "" for name in ("PY_CFLAGS", "PY_CFLAGS_NODIST"))
+    )
+    chosen = dict.fromkeys(each for each in flags if each.startswith(_OPTIMISING))
+    options = [each for each in asked if each.startswith("--") and "/" not in each]
+    if "--enable-optimizations" not in options:
+        options.append("without --enable-optimizations")
+    return " ".join(["with", platform.python_compiler(), *chosen, "configured", *options])
 
 
 def _openssl() -> str:
