@@ -5,7 +5,7 @@ outcome is the same. A fold over some entries only (`bundle`) believes a summary
 an entry, about the rest. Left out: whether the log holds together (`idservice.transparency`).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Self
@@ -136,17 +136,15 @@ class Register:
             for each in self._ledger.courses.values()
         )
 
-    def justification(self, subjects: Iterable[str]) -> frozenset[int]:
-        """Return the entries that justify the charter, these subjects, and all that holds."""
-        found = {*self._ledger.chain, *self._ledger.community_entries}
-        for subject in subjects:
-            found.update(self._ledger.records[subject].entries)
+    def justification(self, subjects: Collection[str]) -> frozenset[int]:
+        """Return the entries for the charter, these subjects, and all that the summary covers."""
+        kept = self._ledger
+        found = {*kept.chain, *kept.community_entries}
+        for record in kept.records.values():
+            held = not record.ended and record.until > kept.summary_time
+            if held or record.subject in subjects:
+                found.update(record.entries)
         return frozenset(found)
-
-    def held(self, *, at: UnixSeconds) -> tuple[str, ...]:
-        """Return the subjects that a summary at this time speaks of."""
-        records = self._ledger.records.values()
-        return tuple(each.subject for each in records if not each.ended and each.until > at)
 
     def _witnessed(self, head: SignedCheckpoint, *, now: UnixSeconds) -> Witnessed:
         if head.checkpoint.head.size != self.size:

@@ -85,6 +85,7 @@ class Ledger:
     """The last entry that changed what is in force."""
     summary_at: int = 0
     """The last true summary."""
+    summary_time: int = 0
 
     def copy(self) -> "Ledger":
         """Return another one with the same content; values in it are never changed."""
@@ -370,7 +371,7 @@ class Turn:
         witnessed = self._cosigned(each.checkpoint, index, since=index)
         if each.state != self.ledger.state(witnessed.latest):
             raise NotCounted(Reason.FALSE_SUMMARY)
-        self.ledger.summary_at = index
+        self.ledger.summary_at, self.ledger.summary_time = index, witnessed.latest
 
     def _keep(self, course: Course) -> None:
         self.ledger.courses[course.digest] = course
