@@ -12,7 +12,7 @@ DATABASES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "verifier": ("pending",),
         "transparency": ("lasting",),
         "witness": ("lasting",),
-        "governance": ("erasable",),
+        "governance": ("beside",),
     }
 )
 """The databases of each office, by the stem of their SQLite file."""

@@ -7,6 +7,7 @@ decided by `idservice.register`. Here is only what may be erased, and what is co
 import hashlib
 import unicodedata
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Final, NewType
 
 from crypto.errors import Malformed
@@ -23,6 +24,17 @@ NO_POLICY: Final = ""
 
 _SEEN_THOUGH_FORMAT: Final = "\u200c\u200d\u200e\u200f"
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
+class Stage(StrEnum):
+    """Where a proposal stands, for people and for machines."""
+
+    WAITING = "waiting"
+    IN_NOTICE = "in_notice"
+    VOTING = "voting"
+    ENACTED = "enacted"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +86,11 @@ class Receipt:
     """Of the entry."""
     digest: str
     salt: str = field(repr=False)
+
+
+def document_digest(text: str) -> Digest:
+    """Return what the log holds of an official text: no salt, it is meant to be found."""
+    return Digest(hashlib.sha256(text.encode()).digest())
 
 
 def _hides(character: str) -> bool:

@@ -16,8 +16,8 @@ from crypto.encoding.canonical_json import JsonObject
 from idservice.complaints import over_asking
 from idservice.complaints.over_asking import Kind
 from idservice.governance import plain_words
-from idservice.governance.model import LONGEST_COMMENT, Receipt
-from idservice.governance.view import Complaint, Course, Event, Face, Stage
+from idservice.governance.model import LONGEST_COMMENT, Receipt, Stage
+from idservice.governance.view import Complaint, Course, Event, Face
 
 POLICY: Final = (
     "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none';"

@@ -6,11 +6,15 @@ something else than they read. Where a change stands in its course is `courses.p
 """
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from crypto.encoding import base64url
+from crypto.instant import UnixSeconds
 from idservice import catalogue, labels
+from idservice.governance.model import Stage
 from idservice.register import change as changes
+from idservice.register import entry, state
 from idservice.register.change import (
     Announcement,
     Change,
@@ -28,6 +32,18 @@ from idservice.register.change import (
     WindDown,
 )
 from idservice.register.charter import Charter, SeatClass
+from idservice.register.entry import (
+    Answer,
+    Approval,
+    CharterEntry,
+    CommentRemoval,
+    Enactment,
+    Entry,
+    Proposal,
+    RoutineEntry,
+    Summary,
+    Withdrawal,
+)
 from idservice.verification.policy import NOTHING_KEPT, Policy
 
 Rows = tuple[tuple[str, str], ...]
@@ -255,3 +271,95 @@ _ROWS: Final[Mapping[type, Callable[[Any], Rows]]] = {
 
 BARRED: Final = tuple(labels.BARRED[each] for each in catalogue.BARRED_PURPOSES)
 """What nobody may ever ask for."""
+
+
+def iso(seconds: UnixSeconds) -> str:
+    """Write a time as pages, feed and JSON have it (RFC 3339)."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def last_day(until: UnixSeconds) -> str:
+    """Write the last day of what ends at midnight."""
+    return "further notice" if until >= state.FOR_GOOD else iso(UnixSeconds(until - 1))[:10]
+
+
+def event(each: Entry) -> str:
+    """Say in one line what an entry says."""
+    return _EVENTS[type(each)](each)
+
+
+_EVENTS: Final[Mapping[type, Callable[[Any], str]]] = {
+    CharterEntry: lambda _: "The charter, with which everything begins",
+    Proposal: lambda each: f"The seat {each.vote.seat} proposes: {title(each.change)}",
+    entry.Comment: lambda _: "Somebody comments",
+    CommentRemoval: lambda each: f"The text of a comment was erased: {spaced(each.reason)}",
+    Answer: lambda _: "Objections are answered in writing",
+    Approval: lambda each: f"The seat {each.vote.seat} votes yes",
+    Enactment: lambda _: "The proposal is enacted",
+    Withdrawal: lambda each: f"The proposal is withdrawn: {spaced(each.reason)}",
+    RoutineEntry: lambda each: f"Routine: {title(each.change)}",
+    Summary: lambda _: "A summary of what is in force",
+}
+
+
+def spaced(word: str) -> str:
+    """Write a word of a closed list for people."""
+    return word.replace("_", " ")
+
+
+def needed(board: Charter) -> str:
+    """Say how many must sign."""
+    return (
+        f"{board.threshold} of {len(board.seats)} seats must sign, and a seat of the community"
+        " must be among them."
+    )
+
+
+def standing(found: state.State, latest: UnixSeconds) -> tuple[Stage, str, str | None]:
+    """Say where a proposal stands, and until when one can surely object."""
+    match found:
+        case state.Proposed():
+            said = "Witnesses have not seen it yet, so its notice has not begun."
+            return Stage.WAITING, said, None
+        case state.InNotice() | state.Approved():
+            return _open_words(found, latest)
+        case state.Enacted():
+            return Stage.ENACTED, _enacted_words(found), None
+        case state.Expired():
+            return Stage.EXPIRED, _expired_words(found), None
+        case state.Withdrawn():
+            said = f"Whoever proposed it took it back: {spaced(found.reason)}."
+            return Stage.WITHDRAWN, said, None
+
+
+def _open_words(
+    found: state.InNotice | state.Approved, latest: UnixSeconds
+) -> tuple[Stage, str, str]:
+    until = iso(found.until)
+    if latest < found.until:
+        return Stage.IN_NOTICE, f"You can object until {_when(found.until)} at least.", until
+    if isinstance(found, state.Approved):
+        return Stage.VOTING, "Its notice is over and enough seats have voted.", until
+    return Stage.VOTING, "Its notice is over; the board is voting.", until
+
+
+def _enacted_words(found: state.Enacted) -> str:
+    if found.until >= state.FOR_GOOD:
+        return f"Enacted, voted on {_when(found.since)}; it does not end."
+    if found.provisional:
+        return (
+            f"Enacted at once by the emergency quorum; it lapses on {_when(found.until)} unless"
+            " the board confirms it."
+        )
+    return f"Enacted, voted on {_when(found.since)}; in force until {_when(found.until)}."
+
+
+def _expired_words(found: state.Expired) -> str:
+    if found.enacted is None:
+        return "It was not enacted in time."
+    return f"It was in force until {_when(found.enacted.until)}."
+
+
+def _when(seconds: UnixSeconds) -> str:
+    time = datetime.fromtimestamp(seconds, UTC)
+    return f"{time.day} {time:%B %Y, %H:%M} UTC"

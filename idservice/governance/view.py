@@ -5,20 +5,9 @@ are made from the fold over the log in `courses.py`.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from idservice.governance.model import Stage
 from idservice.governance.plain_words import Rows
-
-
-class Stage(StrEnum):
-    """Where a proposal stands, for people and for machines."""
-
-    WAITING = "waiting"
-    IN_NOTICE = "in_notice"
-    VOTING = "voting"
-    ENACTED = "enacted"
-    WITHDRAWN = "withdrawn"
-    EXPIRED = "expired"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,23 @@
-"""Comments' texts that can be erased, and counts of complaints.
+"""What stands beside the register's log: texts that can be erased, checkpoints, counts.
 
-Carries out `governance/ports.py`, `ErasableStore`. What a comment is about and when it came is
-public in the log; here is what must be able to go. Erasing wipes SQLite's files and, on
+Carries out `governance/ports.py`, `RegisterStore`. What a comment is about and when it came is
+public in the log; here is what must be able to go, official texts, and checkpoints with their
+cosignatures, which votes are over and which prove notice. Erasing wipes SQLite's files and, on
 PostgreSQL, writes the table anew, because both keep old pages. A backup that somebody made
 meanwhile keeps the text (said in the data inventory).
 """
 
+import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from crypto.log import note
+from crypto.log.note import Note
 from idservice.errors import ServiceError
+from idservice.governance import model
 from idservice.governance.model import Comment, ComplaintKey, CountedComplaint, Digest
 from idservice.storage import engine
 
@@ -26,6 +31,19 @@ COMMENTS: Final = sa.Table(
     sa.Column("salt", sa.LargeBinary, nullable=False),
     sa.Column("text", sa.Text, nullable=False),
 )
+DOCUMENTS: Final = sa.Table(
+    "documents",
+    METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+)
+CHECKPOINTS: Final = sa.Table(
+    "checkpoints",
+    METADATA,
+    sa.Column("digest", sa.LargeBinary, primary_key=True),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("note", sa.LargeBinary, nullable=False),
+)
 COMPLAINTS: Final = sa.Table(
     "complaints",
     METADATA,
@@ -38,7 +56,7 @@ COMPLAINTS: Final = sa.Table(
 _KEY: Final = ("quarter", "verifier", "policy", "excess")
 
 
-class SqlErasable:
+class SqlRegister:
     """The office's rows in their own database."""
 
     def __init__(self, database: sa.Engine) -> None:
@@ -53,20 +71,13 @@ class SqlErasable:
                 .on_conflict_do_nothing()
             )
 
-    def comments(self, digests: Collection[Digest]) -> Mapping[Digest, Comment]:
+    def comments(self) -> Mapping[Digest, Comment]:
         """Return the comments that are still there."""
-        query = sa.select(COMMENTS).where(COMMENTS.c.digest.in_(digests))
         with engine.read(self._database) as connection:
             return {
                 Digest(bytes(row.digest)): Comment(salt=bytes(row.salt), text=row.text)
-                for row in connection.execute(query)
+                for row in connection.execute(sa.select(COMMENTS))
             }
-
-    def digests(self) -> frozenset[Digest]:
-        """Name everything that is kept."""
-        with engine.read(self._database) as connection:
-            found = connection.execute(sa.select(COMMENTS.c.digest)).scalars()
-            return frozenset(Digest(bytes(each)) for each in found)
 
     def erase(self, digests: Collection[Digest]) -> None:
         """Delete texts and salts so that no old page of the database has them."""
@@ -74,6 +85,44 @@ class SqlErasable:
             connection.execute(sa.delete(COMMENTS).where(COMMENTS.c.digest.in_(digests)))
         engine.wipe(self._database)
         engine.rewrite(self._database, COMMENTS)
+
+    def keep_document(self, text: str) -> Digest:
+        """Keep an official text by its SHA-256; the same one again changes nothing."""
+        digest = model.document_digest(text)
+        with engine.write(self._database) as connection:
+            connection.execute(
+                _insert(connection, DOCUMENTS)
+                .values(digest=digest, text=text)
+                .on_conflict_do_nothing()
+            )
+        return digest
+
+    def documents(self) -> Mapping[Digest, str]:
+        """Return all official texts."""
+        with engine.read(self._database) as connection:
+            rows = connection.execute(sa.select(DOCUMENTS)).all()
+        return {Digest(bytes(row.digest)): row.text for row in rows}
+
+    def drop_documents(self, digests: Collection[Digest]) -> None:
+        """Delete official texts."""
+        with engine.write(self._database) as connection:
+            connection.execute(sa.delete(DOCUMENTS).where(DOCUMENTS.c.digest.in_(digests)))
+
+    def keep_checkpoint(self, signed: Note, *, size: int) -> None:
+        """Keep a published checkpoint by its SHA-256; the same one again changes nothing."""
+        octets = signed.octets()
+        with engine.write(self._database) as connection:
+            connection.execute(
+                _insert(connection, CHECKPOINTS)
+                .values(digest=hashlib.sha256(octets).digest(), size=size, note=octets)
+                .on_conflict_do_nothing()
+            )
+
+    def checkpoints(self) -> Sequence[Note]:
+        """Return the checkpoints that were kept, the smallest first."""
+        query = sa.select(CHECKPOINTS.c.note).order_by(CHECKPOINTS.c.size, CHECKPOINTS.c.digest)
+        with engine.read(self._database) as connection:
+            return [note.parse(bytes(each)) for each in connection.execute(query).scalars()]
 
     def count(self, complaint: ComplaintKey) -> None:
         """Count one more."""

@@ -1,6 +1,7 @@
 """A public face with everything on it, hostile texts included."""
 
 from idservice.governance import plain_words
+from idservice.governance.model import Stage
 from idservice.governance.view import (
     Complaint,
     Course,
@@ -8,7 +9,6 @@ from idservice.governance.view import (
     Face,
     InForce,
     Log,
-    Stage,
     Text,
     Vote,
 )

@@ -12,9 +12,9 @@ from crypto.encoding import canonical_json
 from idservice import catalogue, labels
 from idservice.complaints.over_asking import Kind
 from idservice.governance import pages, plain_words
-from idservice.governance.model import Receipt
+from idservice.governance.model import Receipt, Stage
 from idservice.governance.pages import Pages
-from idservice.governance.view import Face, Stage
+from idservice.governance.view import Face
 from idservice.register.change import Change
 from idservice.register.charter import SeatClass
 from tests.fakes import faces

@@ -1,4 +1,4 @@
-"""Comments that can be erased, and counts of complaints (DESIGN section 5).
+"""What stands beside the register's log: texts, checkpoints, counts (DESIGN section 5).
 
 No column says who wrote, from where or when; what a comment is about stands in the log.
 """
@@ -19,6 +19,19 @@ def upgrade() -> None:
         sa.Column("digest", sa.LargeBinary, primary_key=True),
         sa.Column("salt", sa.LargeBinary, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "documents",
+        sa.Column("digest", sa.LargeBinary, primary_key=True),
+        sa.Column("text", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "checkpoints",
+        sa.Column("digest", sa.LargeBinary, primary_key=True),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("note", sa.LargeBinary, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
