@@ -100,6 +100,28 @@ def unseal(sealed: bytes, *, secret: Secret) -> bytes:
     return content
 
 
+def derive(secret: Secret, *, info: bytes) -> bytes:
+    """Derive octets that follow from a token, for what must come out the same when asked again.
+
+    Spec: RFC 5869 with SHA-256, no salt.
+
+    Args:
+        secret: 32 octets.
+        info: what they are for; other than `code` and `seal`, which are taken.
+
+    Returns:
+        32 octets.
+
+    Raises:
+        ValueError: an `info` that is taken.
+
+    Secret: `secret` and the answer; the run time does not depend on them.
+    """
+    if info in {b"code", b"seal"}:
+        raise ValueError("a secret for two purposes")
+    return _derive(secret, info)
+
+
 def _derive(secret: bytes, info: bytes) -> bytes:
     if len(secret) != SECRET_LENGTH:
         raise Malformed("references, codes and tokens have 32 octets")

@@ -1,37 +1,41 @@
-"""Credential format -> how an instance is made, and how a shown one is read at renewal.
+"""Credential format -> how a credential is made, and how a shown one is read at renewal.
 
 Carries out DESIGN section 3. Everything that is always visible comes from what the trust bundle
 announces for the period; only index, salts, digests, holder key and signature differ between two
-instances. `iat` is left out. Every claim of the catalogue is there, `null` where a person has
-none, so that not even the number of digests tells anything. Whether a shown one is ours, valid
+instances of SD-JWT, and of BBS nothing that is ever shown. `iat` is left out. Every claim of the
+catalogue is there, `null` where a person has none, so that not even the number of digests or
+slots tells anything. Whether a shown one is ours, valid
 and shown by its holder is for `verification.verify`; here stands what renewal asks beyond that.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs import jwp
+from crypto.bls.group import SigningUnavailable
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
-from crypto.errors import Expired, Malformed, Refused
+from crypto.errors import CryptoError, Expired, Malformed, Refused
 from crypto.instant import UnixSeconds
 from crypto.sdjwt import issue, verify
 from crypto.sdjwt.issue import Frame
+from crypto.sealed import offer
 from crypto.sealed.handle import Handle
 from crypto.status import reference
 from crypto.status.reference import Reference
 from idservice import catalogue, period
+from idservice.errors import Code, ServiceError
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
-from idservice.issuer.model import Entitlement, IssuingKey
+from idservice.issuer.model import BbsIssuingKey, Entitlement, IssuingKey
 from idservice.verification import formats as presentations
-from idservice.verification.trust import Announced
-from idservice.verification.verify import Verified
+from idservice.verification.trust import Announced, AnnouncedBbs
+from idservice.verification.verify import Verified, VerifiedBbs
 
 _FRAME: Final = Frame(disclosable=frozenset(tuple(name.split(".")) for name in catalogue.CLAIMS))
 
@@ -43,26 +47,16 @@ class Shown:
     person: Person = field(repr=False)
     handle: Handle = field(repr=False)
     enrolled_until: date = field(repr=False)
-    announced: Announced
-    index: int
+    announced: Announced | AnnouncedBbs
+    index: int | None
+    """In the announced status list; BBS credentials have none."""
 
+
+_NYM_ENTROPY: Final = b"idservice bbs nym entropy"
+_PORTRAIT_SALT: Final = b"idservice bbs portrait salt"
 
 Holder = tuple[ec.EllipticCurvePublicKey, int]
 """The key and the status index of one instance."""
-
-
-class Issue(Protocol):
-    """Makes one instance for each holder key and status index."""
-
-    def __call__(  # noqa: D102, the class says it
-        self,
-        key: IssuingKey,
-        entitlement: Entitlement,
-        holders: Sequence[Holder],
-        *,
-        on: date,
-        random_bytes: RandomBytes,
-    ) -> tuple[str, ...]: ...
 
 
 def issue_sd_jwt(
@@ -77,14 +71,12 @@ def issue_sd_jwt(
     announced = key.announced
     header: JsonObject = {"alg": "ES256", "typ": verify.TYP, "x5c": [*announced.x5c_text]}
     content: JsonObject = {
-        **entitlement.person.claims(on=on),
+        **_claims(entitlement, on),
         "iss": key.issuer,
         "vct": announced.vct,
         "vct#integrity": announced.vct_integrity,
         "nbf": announced.nbf,
         "exp": announced.exp,
-        "renewal_handle": base64url.encode(entitlement.handle),
-        "enrolled_until": entitlement.enrolled_until.isoformat(),
     }
     return tuple(
         issue.issue(
@@ -99,8 +91,41 @@ def issue_sd_jwt(
     )
 
 
-ISSUE: Final[Mapping[str, Issue]] = MappingProxyType({catalogue.CONFIGURATION: issue_sd_jwt})
-"""Credential configuration to how it is made."""
+def issue_bbs(
+    key: BbsIssuingKey,
+    entitlement: Entitlement,
+    commitment: bytes,
+    *,
+    on: date,
+    token: offer.Secret,
+) -> str:
+    """Sign one BBS credential over every slot and, unseen, what the holder committed to.
+
+    Args:
+        key: of the entitlement's period.
+        entitlement: whose.
+        commitment: checked before.
+        on: ages are as on that day.
+        token: what is random in a credential follows from it, so that whoever asks again with the
+            same token and commitment gets the same octets; it is used for no other.
+
+    Raises:
+        ServiceError: `unavailable`: this machine cannot sign, or signed wrongly.
+    """
+    content, announced = _claims(entitlement, on), key.announced
+    salt = offer.derive(token, info=_PORTRAIT_SALT)
+    try:
+        return jwp.issue(
+            header=announced.header,
+            payloads=[_payload(content, name, salt) for name in announced.slots],
+            hashed=announced.hashed,
+            commitment_with_proof=commitment,
+            secret_key=key.secret_key,
+            public_key=key.secret_key.public,
+            nym_entropy=offer.derive(token, info=_NYM_ENTROPY),
+        )
+    except (CryptoError, SigningUnavailable) as error:
+        raise ServiceError(Code.UNAVAILABLE) from error
 
 
 def claimed_nonce(presentation: str) -> str:
@@ -112,15 +137,18 @@ def claimed_nonce(presentation: str) -> str:
     Raises:
         CryptoError: nothing that can be taken apart, or nobody shows it.
     """
-    answer = presentations.parse(presentation).key_binding
-    nonce = canonical_json.parse_object(answer.payload).get("nonce")
+    if presentations.is_bbs(presentation):
+        said = presentations.parse_bbs(presentation).presentation_header
+    else:
+        said = presentations.parse(presentation).key_binding.payload
+    nonce = canonical_json.parse_object(said).get("nonce")
     if not isinstance(nonce, str) or not nonce:
         raise Malformed("no nonce")
     return nonce
 
 
-def read_shown(verified: Verified, *, now: UnixSeconds) -> Shown:
-    """Read a verified instance off which its holder took nothing.
+def read_shown(verified: Verified | VerifiedBbs, *, now: UnixSeconds) -> Shown:
+    """Read a verified credential off which its holder took nothing.
 
     Raises:
         CryptoError: something is held back, it has other times than announced, or it ended:
@@ -142,8 +170,28 @@ def read_shown(verified: Verified, *, now: UnixSeconds) -> Shown:
         handle=Handle(base64url.decode(handle)),
         enrolled_until=date.fromisoformat(until),
         announced=announced,
-        index=verified.status_index,
+        index=verified.status_index if isinstance(verified, Verified) else None,
     )
+
+
+def _claims(entitlement: Entitlement, on: date) -> JsonObject:
+    """Write every claim of the catalogue."""
+    return {
+        **entitlement.person.claims(on=on),
+        "renewal_handle": base64url.encode(entitlement.handle),
+        "enrolled_until": entitlement.enrolled_until.isoformat(),
+    }
+
+
+def _payload(content: JsonObject, name: str, salt: bytes) -> bytes:
+    """Write what stands in a slot: canonical JSON, of a portrait the salt and the JPEG."""
+    outer, _, inner = name.partition(".")
+    value = content[outer]
+    if inner and isinstance(value, dict):
+        value = value[inner]
+    if value is not None and name in catalogue.HASHED_CLAIMS:
+        return salt + claims.parse_portrait(value)
+    return canonical_json.serialize(value)
 
 
 def _has(content: JsonObject, name: str) -> bool:

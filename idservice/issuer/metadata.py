@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pybase64
 
+from crypto.bbs import jwp
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.instant import UnixSeconds
@@ -21,7 +22,7 @@ from crypto.jose import jws
 from crypto.jose.jws import Signer
 from idservice import catalogue, period
 from idservice.issuer.model import IssuingKey
-from idservice.issuer.protocol import GRANT
+from idservice.issuer.protocol import COMMITMENT, GRANT
 
 SIGNED_TYPE: Final = "openidvci-issuer-metadata+jwt"
 TYPE_PATH: Final = "/vct/resident/1"
@@ -93,7 +94,10 @@ def credential_issuer(city: City) -> JsonObject:
         "nonce_endpoint": f"{city.issuer}/nonce",
         "batch_credential_issuance": {"batch_size": catalogue.BATCH},
         "display": display,
-        "credential_configurations_supported": {catalogue.CONFIGURATION: _configuration(city)},
+        "credential_configurations_supported": {
+            catalogue.CONFIGURATION: _configuration(city),
+            catalogue.BBS_CONFIGURATION: _bbs_configuration(city),
+        },
     }
 
 
@@ -132,18 +136,34 @@ def well_known(issuer: str, name: str) -> str:
 
 
 def _configuration(city: City) -> JsonObject:
-    display: list[JsonValue] = [
-        {"name": f"{city.name}: resident card", "locale": language} for language in city.languages
-    ]
-    claims: list[JsonValue] = [_claim(name, sd=None) for name in catalogue.CLAIMS]
     return {
         "format": catalogue.FORMAT,
         "vct": vct(city.issuer),
         "cryptographic_binding_methods_supported": ["jwk"],
         "credential_signing_alg_values_supported": ["ES256"],
         "proof_types_supported": {"jwt": {"proof_signing_alg_values_supported": ["ES256"]}},
-        "credential_metadata": {"display": display, "claims": claims},
+        "credential_metadata": _described(city),
     }
+
+
+def _bbs_configuration(city: City) -> JsonObject:
+    """Write the configuration whose format and proof type are our own."""
+    return {
+        "format": catalogue.BBS_FORMAT,
+        "vct": vct(city.issuer),
+        "cryptographic_binding_methods_supported": [COMMITMENT],
+        "credential_signing_alg_values_supported": [jwp.ALG],
+        "proof_types_supported": {COMMITMENT: {"proof_signing_alg_values_supported": [jwp.ALG]}},
+        "credential_metadata": _described(city),
+    }
+
+
+def _described(city: City) -> JsonObject:
+    display: list[JsonValue] = [
+        {"name": f"{city.name}: resident card", "locale": language} for language in city.languages
+    ]
+    claims: list[JsonValue] = [_claim(name, sd=None) for name in catalogue.CLAIMS]
+    return {"display": display, "claims": claims}
 
 
 def _claim(name: str, *, sd: str | None) -> JsonObject:

@@ -124,6 +124,8 @@ class Authorisation:
     """An entitlement after the token call."""
 
     entitlement: Entitlement
+    day: date
+    """Of the token call; ages are as they were then, so that a retry says the same."""
     attempts: tuple[Attempt, ...] = ()
 
     def attempted(self, attempt: Attempt) -> "Authorisation":
@@ -136,7 +138,11 @@ class Authorisation:
             {"row": base64url.encode(attempt.row), "indices": list(attempt.indices)}
             for attempt in self.attempts
         ]
-        content: JsonObject = {"entitlement": self.entitlement.write(), "attempts": attempts}
+        content: JsonObject = {
+            "entitlement": self.entitlement.write(),
+            "day": self.day.isoformat(),
+            "attempts": attempts,
+        }
         return canonical_json.serialize(content)
 
     @classmethod
@@ -148,6 +154,7 @@ class Authorisation:
             raise Malformed("attempts")
         return cls(
             entitlement=Entitlement.parse(content.get("entitlement"), today=today),
+            day=date.fromisoformat(_text(content, "day")),
             attempts=tuple(_attempt(_object(entry)) for entry in attempts),
         )
 

@@ -2,7 +2,8 @@
 
 Carries out OpenID4VCI 1.0, sections 4.1 (offer), 6.1 (token request), 7 (nonce), 8.2 (credential
 request) and appendices F.1 and F.4 (key proofs). A proof binds its key by `jwk` alone; attested
-keys, `kid` and `x5c` are not announced and refused. Left out, because not announced:
+keys, `kid` and `x5c` are not announced and refused. For BBS there is a proof type of our own: one
+commitment to the holder's secret, with its proof of knowledge. Left out, because not announced:
 authorization code, `authorization_details`, encryption, deferred issuing, notifications.
 
 Nonces are sealed values that carry their own expiry, so nothing is stored for one; a proof that
@@ -11,6 +12,7 @@ is sent again can only make an instance for the key that signed it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote
 
@@ -18,6 +20,7 @@ import nacl.exceptions
 import nacl.secret
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs import jwp
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
@@ -31,13 +34,25 @@ from idservice.issuer.model import TRANSACTION_CODE_DIGITS
 
 GRANT: Final = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 PROOF_TYPE: Final = "openid4vci-proof+jwt"
+COMMITMENT: Final = "bbs_commitment"
+"""The proof type of BBS credentials."""
 NONCE_LIFETIME: Final = 300
 PROOF_AGE: Final = 300
 SKEW: Final = 60
 
 _EXPIRY_OCTETS = 8
 _LONGEST_NONCE = 256
+_LONGEST_COMMITMENT = 256
 _FOREIGN_KEYS = frozenset({"kid", "x5c", "key_attestation", "trust_chain"})
+
+
+_PROOF_TYPES: Final[Mapping[str, tuple[str, frozenset[int]]]] = MappingProxyType(
+    {
+        catalogue.CONFIGURATION: ("jwt", frozenset({1, catalogue.BATCH})),
+        catalogue.BBS_CONFIGURATION: (COMMITMENT, frozenset({1})),
+    }
+)
+"""Proof type and allowed counts by configuration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +69,7 @@ class CredentialRequest:
 
     configuration: str
     proofs: tuple[str, ...] = field(repr=False)
+    """Of the one proof type that the configuration has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +78,13 @@ class Proven:
 
     keys: tuple[ec.EllipticCurvePublicKey, ...] = field(repr=False)
     thumbprints: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """What a holder committed to and proved to know; made by `verify_commitment` alone."""
+
+    octets: bytes = field(repr=False)
 
 
 def write_offer(
@@ -142,9 +165,10 @@ def parse_credential_request(body: JsonObject) -> CredentialRequest:
     configuration = body["credential_configuration_id"]
     if not isinstance(configuration, str):
         raise ServiceError(Code.INVALID_CREDENTIAL_REQUEST)
-    if configuration != catalogue.CONFIGURATION:
+    if configuration not in catalogue.CONFIGURATIONS:
         raise ServiceError(Code.UNKNOWN_CREDENTIAL_CONFIGURATION)
-    return CredentialRequest(configuration=configuration, proofs=_proofs(body.get("proofs")))
+    proofs = _proofs(body.get("proofs"), configuration)
+    return CredentialRequest(configuration=configuration, proofs=proofs)
 
 
 def verify_proofs(
@@ -176,6 +200,25 @@ def verify_proofs(
     return Proven(keys=keys, thumbprints=thumbprints)
 
 
+def verify_commitment(request: CredentialRequest) -> Committed:
+    """Check the one commitment of a request for a BBS credential.
+
+    It answers no nonce: the token, which is used once, is bound to it.
+
+    Raises:
+        ServiceError: `invalid_proof`.
+    """
+    (text,) = request.proofs
+    try:
+        if len(text) > _LONGEST_COMMITMENT:
+            raise Malformed("longer than a commitment")
+        octets = base64url.decode(text)
+        jwp.check_request(octets)
+    except CryptoError as error:
+        raise ServiceError(Code.INVALID_PROOF) from error
+    return Committed(octets=octets)
+
+
 def new_nonce(*, key: bytes, now: UnixSeconds, random_bytes: RandomBytes) -> str:
     """Make a nonce that says, to us alone, until when it holds."""
     expiry = (now + NONCE_LIFETIME).to_bytes(_EXPIRY_OCTETS, "big")
@@ -199,12 +242,13 @@ def check_nonce(text: str, *, key: bytes, now: UnixSeconds) -> None:
         raise ServiceError(Code.INVALID_NONCE)
 
 
-def _proofs(member: JsonValue) -> tuple[str, ...]:
+def _proofs(member: JsonValue, configuration: str) -> tuple[str, ...]:
     """Read the one proof type we announce, as often as we announce."""
-    if not isinstance(member, dict) or member.keys() != {"jwt"}:
+    kind, counts = _PROOF_TYPES[configuration]
+    if not isinstance(member, dict) or member.keys() != {kind}:
         raise ServiceError(Code.INVALID_PROOF)
-    tokens = member["jwt"]
-    if not isinstance(tokens, list) or len(tokens) not in {1, catalogue.BATCH}:
+    tokens = member[kind]
+    if not isinstance(tokens, list) or len(tokens) not in counts:
         raise ServiceError(Code.INVALID_PROOF)
     texts = tuple(token for token in tokens if isinstance(token, str))
     if len(texts) != len(tokens):

@@ -4,12 +4,15 @@ Carries out DESIGN section 2 and the roads 2 and "Renewal". Each act decides, re
 hands over in this order; where both stores are touched, short-lived rows are committed first and
 lasting rows second, so a crash in between leaves an attempt that had no effect. Acts on one
 handle are serialised by the lasting store. What time does (lists, reaping) is in `schedule.py`,
-messages are in `protocol.py`, HTTP is in `web.py`.
+messages are in `protocol.py`, HTTP is in `web.py`, what a credential request records in
+`issuing/record.py`. Two configurations are issued: batches of instances with status indices, and
+one BBS credential without, whose withdrawal acts by refusing its renewal.
 """
 
-import hashlib
 import hmac
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -24,16 +27,11 @@ from idservice.clock import Clock
 from idservice.errors import Code, ServiceError
 from idservice.issuer import formats, model, protocol
 from idservice.issuer.claims import Person
-from idservice.issuer.model import (
-    Attempt,
-    Authorisation,
-    Enrolment,
-    Entitlement,
-    IssuingKey,
-    Offer,
-)
+from idservice.issuer.issuing import record
+from idservice.issuer.issuing.record import Asked
+from idservice.issuer.model import Authorisation, Enrolment, Entitlement, Offer
 from idservice.issuer.ports import Act, Keys, LastingStore, PendingStore, Unit
-from idservice.issuer.protocol import CredentialRequest, Proven, TokenRequest
+from idservice.issuer.protocol import Committed, Proven, TokenRequest
 from idservice.period import Period
 from idservice.verification import verify
 
@@ -58,8 +56,12 @@ class Desk:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    def enrol(self, person: Person) -> Enrolment:
-        """Enrol a resident who stands at the desk, for the present period."""
+    def enrol(self, person: Person, *, configuration: str = catalogue.CONFIGURATION) -> Enrolment:
+        """Enrol a resident who stands at the desk, for the present period and one configuration.
+
+        Whoever wants both is enrolled twice, with two slips, so that nothing ties one to the
+        other.
+        """
         stores = self._stores
         now, random_bytes = stores.clock.now(), stores.random_bytes
         slip = handle.new_slip(random_bytes=random_bytes)
@@ -68,18 +70,19 @@ class Desk:
             handle=handle.handle(slip),
             enrolled_until=_enrolled_until(period.day(now)),
             period=period.of(now),
-            configuration=catalogue.CONFIGURATION,
+            configuration=configuration,
             renewal=False,
         )
         code = _transaction_code(random_bytes)
         reference = _add_offer(stores, Offer(entitlement=entitlement, transaction_code=code), now)
-        key, sealed = _empty_row(entitlement, random_bytes)
+        key, sealed = record.empty_row(entitlement, random_bytes)
         stores.lasting.add_index_row(key, period=entitlement.period, sealed=sealed)
         address = protocol.offer_address(
-            issuer=stores.issuer, configuration=entitlement.configuration, reference=reference
+            issuer=stores.issuer, configuration=configuration, reference=reference
         )
+        content = recompute_offer(stores.issuer, reference, configuration=configuration)
         return Enrolment(
-            offer=protocol.offer_link(recompute_offer(stores.issuer, reference)),
+            offer=protocol.offer_link(content),
             offer_by_reference=protocol.offer_link_by_reference(address),
             transaction_code=code,
             slip=handle.write_slip(slip),
@@ -123,7 +126,7 @@ class Issuer:
         opened = Offer.parse(content, today=period.day(now))
         _check_transaction_code(opened.transaction_code, request.transaction_code)
         token = offer.new_token(random_bytes=stores.random_bytes)
-        authorisation = Authorisation(entitlement=opened.entitlement)
+        authorisation = Authorisation(entitlement=opened.entitlement, day=period.day(now))
         traded = stores.pending.trade(
             key,
             token=offer.row_key(token),
@@ -145,33 +148,32 @@ class Issuer:
         )
 
     def credential(self, token: offer.Secret, body: JsonObject) -> tuple[str, ...]:
-        """Issue, once; or answer the same request again with instances that replace the first.
+        """Issue, once; or answer the same request again.
+
+        Instances of a batch replace those of the answer before; a BBS credential is the same
+        again, octet by octet.
 
         Raises:
             ServiceError: `invalid_token`; the codes of `protocol`; `credential_request_denied`
-                for a withdrawn handle, a period issued already, or a retry with other keys;
-                `unavailable` where the period's key is not here.
+                for a withdrawn handle, a period issued already, or a retry with other keys or
+                another commitment; `unavailable` where the period's key is not here.
         """
-        stores, now = self._stores, self._stores.clock.now()
-        authorisation, _ = self._authorisation(token, now)
+        now = self._stores.clock.now()
+        present, _ = record.authorisation(self._stores.pending, token, now=now)
         request = protocol.parse_credential_request(body)
-        entitlement = authorisation.entitlement
-        proven = self._prove(request, entitlement, now)
-        key = self._keys.issuing(entitlement.period, entitlement.configuration)
-        if key is None:
-            raise ServiceError(Code.UNAVAILABLE)
-        with stores.lasting.serialised(handle.lock_id(entitlement.handle)) as unit:
-            indices = self._record(unit, token, proven, key)
-        return formats.ISSUE[entitlement.configuration](
-            key,
-            entitlement,
-            tuple(zip(proven.keys, indices, strict=True)),
-            on=max(period.day(now), period.day(key.announced.nbf)),
-            random_bytes=stores.random_bytes,
+        if request.configuration != present.entitlement.configuration:
+            raise ServiceError(Code.INVALID_CREDENTIAL_REQUEST)
+        if request.configuration == catalogue.BBS_CONFIGURATION:
+            return (self._bbs(token, present, protocol.verify_commitment(request)),)
+        proven = protocol.verify_proofs(
+            request, audience=self._stores.issuer, nonce_key=self._nonce_key, now=now
         )
+        return self._batch(token, present, proven)
 
     def renew(self, presentation: str) -> JsonObject:
-        """Take everything off a never-shown instance and offer it for a period that has none.
+        """Take everything off a credential and offer it for a period that has none.
+
+        Of a batch it is the never-shown instance; a BBS credential may have been shown often.
 
         Raises:
             ServiceError: `invalid_nonce`; `credential_request_denied` for everything else.
@@ -206,101 +208,79 @@ class Issuer:
             )
             offered = Offer(entitlement=entitlement, transaction_code=None)
             reference = _add_offer(stores, offered, now)
-            key, sealed = _empty_row(entitlement, stores.random_bytes)
+            key, sealed = record.empty_row(entitlement, stores.random_bytes)
             unit.add_index_row(key, period=target, sealed=sealed)
-        return recompute_offer(stores.issuer, reference, with_transaction_code=False)
+        return recompute_offer(
+            stores.issuer,
+            reference,
+            configuration=entitlement.configuration,
+            with_transaction_code=False,
+        )
 
     def withdraw(self, slip: Slip) -> None:
-        """Withdraw everything that was ever issued on a slip; an unknown slip writes nothing."""
+        """Withdraw everything that was ever issued on a slip; an unknown slip writes nothing.
+
+        Instances with an index are refused from the next list on. A BBS credential has none: it
+        is not renewed, and ends with the last period that was fetched.
+        """
         stores, now = self._stores, self._stores.clock.now()
         whose = handle.handle(slip)
         current = period.of(now)
         with stores.lasting.serialised(handle.lock_id(whose)) as unit:
             known = False
             for number in range(current - 2, current + 3):
-                known |= self._withdraw_period(unit, slip, whose, Period(number))
+                for configuration in catalogue.CONFIGURATIONS:
+                    known |= _withdraw_row(unit, slip, whose, (Period(number), configuration))
             if known:
                 today = period.day(now)
                 until = model.quarter(today) + 4 * model.YEARS
                 unit.withdraw(handle.withdrawn_key(whose), quarter=until)
                 unit.count(Act.WITHDRAWN, quarter=model.quarter(today))
 
-    def _authorisation(
-        self, token: offer.Secret, now: UnixSeconds
-    ) -> tuple[Authorisation, bytes | None]:
-        row = self._stores.pending.token(offer.row_key(token), slot=model.slot(now))
-        if row is None:
-            raise ServiceError(Code.INVALID_TOKEN)
-        content = offer.unseal(row.sealed, secret=token)
-        return Authorisation.parse(content, today=period.day(now)), row.thumbprints
-
-    def _prove(
-        self, request: CredentialRequest, entitlement: Entitlement, now: UnixSeconds
-    ) -> Proven:
-        if request.configuration != entitlement.configuration:
-            raise ServiceError(Code.INVALID_CREDENTIAL_REQUEST)
-        return protocol.verify_proofs(
-            request, audience=self._stores.issuer, nonce_key=self._nonce_key, now=now
-        )
-
-    def _record(
-        self, unit: Unit, token: offer.Secret, proven: Proven, key: IssuingKey
-    ) -> tuple[int, ...]:
-        """Decide and record, alone with the handle; the caller's commit is the second one."""
-        stores, now = self._stores, self._stores.clock.now()
-        authorisation, before = self._authorisation(token, now)
-        entitlement = authorisation.entitlement
-        thumbprints = hashlib.sha256(b"".join(proven.thumbprints)).digest()
-        superseded = _superseded(unit, authorisation)
-        other_keys = before is not None and not hmac.compare_digest(before, thumbprints)
-        if other_keys or len(authorisation.attempts) >= model.ATTEMPTS:
-            raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
-        where = key.announced.period, key.announced.configuration
-        found = unit.status_list(*where)
-        if found is None:
+    def _batch(
+        self, token: offer.Secret, present: Authorisation, proven: Proven
+    ) -> tuple[str, ...]:
+        entitlement = present.entitlement
+        key = self._keys.issuing(entitlement.period, entitlement.configuration)
+        if key is None:
             raise ServiceError(Code.UNAVAILABLE)
-        indices, drawn = found.draw(len(proven.keys), random_bytes=stores.random_bytes)
-        sealed = handle.seal_indices(
-            entitlement.handle, indices=indices, random_bytes=stores.random_bytes
+        with self._alone(token, entitlement) as asked:
+            indices = asked.batch(proven, key)
+        return formats.issue_sd_jwt(
+            key,
+            entitlement,
+            tuple(zip(proven.keys, indices, strict=True)),
+            on=max(present.day, period.day(key.announced.nbf)),
+            random_bytes=self._stores.random_bytes,
         )
-        attempt = Attempt(row=hashlib.sha256(sealed).digest(), indices=indices)
-        kept = stores.pending.attempt(
-            offer.row_key(token),
-            sealed=offer.seal(
-                authorisation.attempted(attempt).write(),
-                secret=token,
-                random_bytes=stores.random_bytes,
-            ),
-            thumbprints=thumbprints,
-            slot=model.slot(now),
-        )
-        if not kept:
-            raise ServiceError(Code.INVALID_TOKEN)
-        unit.keep_status_list(*where, drawn.invalidate(superseded))
-        unit.fill_index_row(_row_key(entitlement), sealed=sealed)
-        if not superseded:
-            unit.mark(_mark(entitlement), period=entitlement.period)
-            act = Act.RENEWED if entitlement.renewal else Act.ISSUED
-            unit.count(act, quarter=model.quarter(period.day(now)))
-        return indices
 
-    @staticmethod
-    def _withdraw_period(unit: Unit, slip: Slip, whose: Handle, number: Period) -> bool:
-        configuration = catalogue.CONFIGURATION
-        row = handle.row_key(whose, period=number, configuration=configuration)
-        sealed = unit.index_row(row)
-        if sealed is None:
-            return False
-        unit.remove_index_row(row)
-        try:
-            indices = handle.open_indices(sealed, slip=slip)
-        except (Malformed, Refused):
-            # Whoever may add rows may have added nonsense; the handle is barred all the same.
-            indices = ()
-        found = unit.status_list(number, configuration)
-        if indices and found is not None:
-            unit.keep_status_list(number, configuration, found.invalidate(indices))
-        return True
+    def _bbs(self, token: offer.Secret, present: Authorisation, committed: Committed) -> str:
+        entitlement = present.entitlement
+        key = self._keys.issuing_bbs(entitlement.period, entitlement.configuration)
+        if key is None:
+            raise ServiceError(Code.UNAVAILABLE)
+        with self._alone(token, entitlement) as asked:
+            asked.single(committed)
+        return formats.issue_bbs(
+            key,
+            entitlement,
+            committed.octets,
+            on=max(present.day, period.day(key.announced.nbf)),
+            token=token,
+        )
+
+    @contextmanager
+    def _alone(self, token: offer.Secret, entitlement: Entitlement) -> Iterator[Asked]:
+        """Begin the unit of work in which a request is decided and recorded."""
+        stores = self._stores
+        with stores.lasting.serialised(handle.lock_id(entitlement.handle)) as unit:
+            yield Asked(
+                unit=unit,
+                pending=stores.pending,
+                token=token,
+                now=stores.clock.now(),
+                random_bytes=stores.random_bytes,
+            )
 
 
 class Cap:
@@ -323,12 +303,16 @@ class Cap:
 
 
 def recompute_offer(
-    issuer: str, reference: offer.Reference, *, with_transaction_code: bool = True
+    issuer: str,
+    reference: offer.Reference,
+    *,
+    configuration: str,
+    with_transaction_code: bool = True,
 ) -> JsonObject:
     """Compute the offer that belongs to a reference, whether or not it exists."""
     return protocol.write_offer(
         issuer=issuer,
-        configuration=catalogue.CONFIGURATION,
+        configuration=configuration,
         code=offer.code(reference),
         with_transaction_code=with_transaction_code,
     )
@@ -345,48 +329,10 @@ def _add_offer(stores: Stores, content: Offer, now: UnixSeconds) -> offer.Refere
     return reference
 
 
-def _empty_row(entitlement: Entitlement, random_bytes: RandomBytes) -> tuple[bytes, bytes]:
-    sealed = handle.seal_indices(entitlement.handle, indices=(), random_bytes=random_bytes)
-    return _row_key(entitlement), sealed
-
-
-def _row_key(entitlement: Entitlement) -> bytes:
-    return handle.row_key(
-        entitlement.handle, period=entitlement.period, configuration=entitlement.configuration
-    )
-
-
-def _mark(entitlement: Entitlement) -> bytes:
-    return handle.mark(
-        entitlement.handle, period=entitlement.period, configuration=entitlement.configuration
-    )
-
-
-def _superseded(unit: Unit, authorisation: Authorisation) -> tuple[int, ...]:
-    """Return the indices that this token was issued before, none if this is the first time.
-
-    Raises:
-        ServiceError: `credential_request_denied`: withdrawn, or issued on another offer.
-    """
-    entitlement = authorisation.entitlement
-    row = unit.index_row(_row_key(entitlement))
-    if row is None or unit.is_withdrawn(handle.withdrawn_key(entitlement.handle)):
-        raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
-    if not unit.is_marked(_mark(entitlement)):
-        return ()
-    present = hashlib.sha256(row).digest()
-    for attempt in authorisation.attempts:
-        if hmac.compare_digest(attempt.row, present):
-            return attempt.indices
-    raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
-
-
 def _renewable(unit: Unit, shown: formats.Shown, now: UnixSeconds) -> Period:
     """Return the period that renewal serves: this one if it has none, else the next in time."""
     announced, whose = shown.announced, shown.handle
-    found = unit.status_list(announced.period, announced.configuration)
-    barred = unit.is_withdrawn(handle.withdrawn_key(whose))
-    if barred or found is None or not found.is_valid(shown.index):
+    if unit.is_withdrawn(handle.withdrawn_key(whose)) or not _is_valid(unit, shown):
         raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
     current = period.of(now)
     periods = (current, current + 1) if period.in_renewal_window(now) else (current,)
@@ -395,6 +341,33 @@ def _renewable(unit: Unit, shown: formats.Shown, now: UnixSeconds) -> Period:
         if not unit.is_marked(mark):
             return Period(number)
     raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
+
+
+def _is_valid(unit: Unit, shown: formats.Shown) -> bool:
+    """Look the shown instance up in our own list; what has no index is barred by handle alone."""
+    if shown.index is None:
+        return True
+    found = unit.status_list(shown.announced.period, shown.announced.configuration)
+    return found is not None and found.is_valid(shown.index)
+
+
+def _withdraw_row(unit: Unit, slip: Slip, whose: Handle, where: tuple[Period, str]) -> bool:
+    """Withdraw what was issued of one period and configuration; False if nothing was."""
+    number, configuration = where
+    row = handle.row_key(whose, period=number, configuration=configuration)
+    sealed = unit.index_row(row)
+    if sealed is None:
+        return False
+    unit.remove_index_row(row)
+    try:
+        indices = handle.open_indices(sealed, slip=slip)
+    except (Malformed, Refused):
+        # Whoever may add rows may have added nonsense; the handle is barred all the same.
+        indices = ()
+    found = unit.status_list(number, configuration) if indices else None
+    if found is not None:
+        unit.keep_status_list(number, configuration, found.invalidate(indices))
+    return True
 
 
 def _check_transaction_code(expected: str | None, given: str | None) -> None:

@@ -103,7 +103,7 @@ class Counter:
         return _json({"credentials": [{"credential": text} for text in issued]})
 
     async def renew(self, request: Request) -> Response:
-        """Turn a never-shown instance into an offer for the next period."""
+        """Turn a credential that is shown in full into an offer for the next period."""
         presentation = _text(await bodies.read_json(request), "presentation")
         content = await self._run(lambda: self._issuer.renew(presentation))
         return _json({"credential_offer": content})
@@ -124,10 +124,13 @@ class Counter:
             octets = base64url.decode(reference)
         except Malformed as error:
             raise ServiceError(Code.NOT_FOUND) from error
-        if configuration != catalogue.CONFIGURATION or len(octets) != offer.SECRET_LENGTH:
+        known = configuration in catalogue.CONFIGURATIONS
+        if not known or len(octets) != offer.SECRET_LENGTH:
             raise ServiceError(Code.NOT_FOUND)
-        issuer = self._documents().city.issuer
-        return _json(service.recompute_offer(issuer, offer.Reference(octets)))
+        content = service.recompute_offer(
+            self._documents().city.issuer, offer.Reference(octets), configuration=configuration
+        )
+        return _json(content)
 
     async def status(self, configuration: str, period: str) -> Response:
         """Hand out the newest signed list of a period (Token Status List, 8.1)."""
@@ -186,7 +189,7 @@ class Counter:
 def hot_routes(counter: Counter, *, issuer: str) -> tuple[HotRoute, ...]:
     """Return the route that does without the framework's machinery."""
     told = _operation(
-        "Issue one instance or twenty (OpenID4VCI 1.0, 8)",
+        "Issue one instance or twenty, or one BBS credential (OpenID4VCI 1.0, 8)",
         {200: _answer(_JSON, _object(credentials="array")), **_oauth(400, 401, 413, 415, 503)},
         body=_body(_JSON, _object(credential_configuration_id="string", proofs="object"))
         | {"security": [{"access_token": []}]},
@@ -325,7 +328,7 @@ _OFFER: Final = _operation(
     {200: _answer(_JSON, _object(credential_issuer="string")), **_problems(404)},
 )
 _RENEW: Final = _operation(
-    "Show a kept instance, get an offer for the next period",
+    "Show a kept instance, or a BBS credential, in full; get an offer for the next period",
     {
         200: _answer(_JSON, _object(credential_offer="object")),
         **_problems(400, 413, 415, 422, 503),
@@ -333,7 +336,8 @@ _RENEW: Final = _operation(
     body=_body(_JSON, _object(presentation="string")),
 )
 _WITHDRAW: Final = _operation(
-    "Withdraw everything issued on a slip; known and unknown slips are answered alike",
+    "Withdraw everything issued on a slip; known and unknown slips are answered alike. BBS "
+    "credentials are not renewed: they end with the period, 32 days later at most",
     {200: _answer(_JSON, _object(result="string")), **_problems(400, 413, 415, 422, 503)},
     body=_body(_JSON, _object(slip="string")),
 )

@@ -13,6 +13,7 @@ from crypto.errors import Malformed
 from crypto.jose import jwk, jws
 from crypto.sdjwt import sd_jwt
 from crypto.x509 import x5c
+from idservice import catalogue
 from idservice.errors import Code, ServiceError
 from idservice.issuer import metadata, protocol
 from tests.fakes import issuer_office as offices
@@ -112,7 +113,8 @@ def test_offer_with_an_authorization_code_is_none_of_ours() -> None:
 def test_our_metadata_has_the_shape_of_the_example(name: str) -> None:
     theirs, ours = json.loads(text(name)), metadata.credential_issuer(CITY)
     (example,) = theirs.pop("credential_configurations_supported").values()
-    (supported,) = ours.pop("credential_configurations_supported").values()  # type: ignore[union-attr]
+    configurations = ours.pop("credential_configurations_supported")
+    supported = configurations[catalogue.CONFIGURATION]  # type: ignore[index, call-overload]
     claims = supported["credential_metadata"]["claims"]
     for claim in claims:
         assert claim.pop("mandatory") is True  # OpenID4VCI 1.0, appendix B.2; not in the example

@@ -91,7 +91,7 @@ def test_sealed_contents_are_read_as_they_were_written() -> None:
     for code in (None, "012345"):
         offered = Offer(entitlement=entitlement, transaction_code=code)
         assert Offer.parse(offered.write(), today=day) == offered
-    held = Authorisation(entitlement=entitlement)
+    held = Authorisation(entitlement=entitlement, day=day)
     held = held.attempted(Attempt(row=bytes(32), indices=(1, 2, 3)))
     assert Authorisation.parse(held.write(), today=day) == held
     assert "Ada" not in repr(held)
@@ -117,7 +117,8 @@ def test_largest_content_fits_into_one_size_of_seal() -> None:
             period=offices.Period(13),
             configuration="resident_sd_jwt",
             renewal=True,
-        )
+        ),
+        day=day,
     )
     for _ in range(model.ATTEMPTS):
         held = held.attempted(Attempt(row=bytes(32), indices=tuple(range(10**7, 10**7 + 20))))

@@ -442,6 +442,8 @@ def test_offer_by_reference_is_recomputed(office: Office) -> None:
     link = enrolment.offer_by_reference
     text = link.rsplit("%2F", 1)[1]
     reference = offer.Reference(base64url.decode(text))
-    content: JsonObject = service.recompute_offer(office.city.issuer, reference)
+    content: JsonObject = service.recompute_offer(
+        office.city.issuer, reference, configuration=catalogue.CONFIGURATION
+    )
     assert content == offices.offered(enrolment)
     assert content["credential_configuration_ids"] == [catalogue.CONFIGURATION]
