@@ -1,7 +1,7 @@
 """What HTTP costs beside the verification itself: one worker on one core, wrk on another.
 
 The in-process figure is taken in the same run, on the server's core, while the server is idle;
-the three take turns, and the ratio is made turn by turn. Presentations a second, by the clock on
+they take turns, and the ratio is made turn by turn. Presentations a second, by the clock on
 the wall, because that is what somebody at a counter waits for.
 """
 
@@ -15,23 +15,33 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from benchmarks import bbs_material, record, rounds
 from benchmarks import material as materials
-from benchmarks import record, rounds
+from benchmarks.bbs_material import Credentials
+from benchmarks.bench_bbs import verify_presentations
 from benchmarks.bench_sdjwt import everything
 from benchmarks.material import Material
+from benchmarks.rounds import Block
+from idservice import clock
+from idservice.verification import trust, verify
+from idservice.verification.status import KeptLists
+from idservice.verification.trust import TrustBundle
 
 CONNECTIONS = 16
 SECONDS = 1
 TURNS = 21
+BBS_TURNS = 11
+FEW_CONNECTIONS = 4
+"""For batches that take a tenth of a second each: what waits at the end is not counted."""
 BATCH = 100
-FIGURES = ("http.single_over_inprocess", "http.batch100_over_inprocess")
 HERE = Path(__file__).parent
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
 
@@ -47,8 +57,39 @@ def why_impossible() -> str | None:
     return None
 
 
-def bodies(material: Material, folder: Path) -> dict[str, Path]:
-    """Write what wrk sends: one body a line, without white space, as most clients write it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Road:
+    """A path of the server, and the same work without HTTP."""
+
+    figure: str
+    path: str
+    bodies: Sequence[object]
+    """What is sent, in turn."""
+    each: int
+    """Presentations in one body."""
+    block: Block
+    """In-process."""
+    verified: int
+    """Presentations that the block verifies."""
+    connections: int = CONNECTIONS
+    seconds: int = 1
+
+    def keep(self, folder: Path) -> Path:
+        """Write what wrk sends: one body a line, without white space, as most clients write it."""
+        file = folder / f"{self.figure}.jsonl"
+        file.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in self.bodies))
+        return file
+
+
+def batches(items: Sequence[object]) -> list[object]:
+    """Put items into overlapping batches."""
+    return [
+        {"items": [items[(start + each) % len(items)] for each in range(BATCH)]}
+        for start in range(0, len(items), BATCH // 4)
+    ]
+
+
+def sd_jwt_roads(material: Material) -> tuple[Road, Road]:
     items = [
         {
             "policy": material.policy.id,
@@ -58,26 +99,86 @@ def bodies(material: Material, folder: Path) -> dict[str, Path]:
         }
         for presentation in material.presentations
     ]
-    batches = [
-        {"items": [items[(start + each) % len(items)] for each in range(BATCH)]}
-        for start in range(0, len(items), BATCH // 4)
+    block, verified = everything(material), materials.PRESENTATIONS
+    return (
+        Road(
+            figure="http.single_over_inprocess",
+            path="/v1/verify",
+            bodies=items,
+            each=1,
+            block=block,
+            verified=verified,
+        ),
+        Road(
+            figure="http.batch100_over_inprocess",
+            path="/v1/verify/batch",
+            bodies=batches(items),
+            each=BATCH,
+            block=block,
+            verified=verified,
+        ),
+    )
+
+
+def bbs_roads(credentials: Credentials, bundle: TrustBundle) -> tuple[Road, Road]:
+    texts = [credentials.show(resident=number) for number in range(materials.PRESENTATIONS)]
+    policy = bundle.policies[bbs_material.POLICY]
+    items = [
+        {
+            "policy": policy.id,
+            "presentation": text,
+            "nonce": bbs_material.NONCE,
+            "audience": bbs_material.AUDIENCE,
+        }
+        for text in texts
     ]
-    single, batch = folder / "single.jsonl", folder / "batch.jsonl"
-    single.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in items))
-    batch.write_bytes(b"".join(orjson.dumps(each) + b"\n" for each in batches))
-    return {"/v1/verify": single, "/v1/verify/batch": batch}
+    together = [
+        verify.Item(text, policy, bbs_material.AUDIENCE, bbs_material.NONCE)
+        for text in texts[:BATCH]
+    ]
+
+    def block() -> None:
+        answers = verify.verify_batch(
+            together,
+            trust=bundle,
+            status=KeptLists(),
+            now=clock.SystemClock().now(),
+            random_bytes=os.urandom,
+        )
+        assert all(isinstance(each, verify.Accepted) for each in answers)
+
+    return (
+        Road(
+            figure="bbs.http_single_over_inprocess",
+            path="/v1/verify",
+            bodies=items,
+            each=1,
+            block=verify_presentations(texts[:BATCH], bundle),
+            verified=BATCH,
+        ),
+        Road(
+            figure="bbs.http_batch100_over_inprocess",
+            path="/v1/verify/batch",
+            bodies=batches(items),
+            each=BATCH,
+            block=block,
+            verified=BATCH,
+            connections=FEW_CONNECTIONS,
+            seconds=3,
+        ),
+    )
 
 
 @contextmanager
-def server(material: Material, folder: Path, core: int) -> Iterator[str]:
+def server(bundle: bytes, folder: Path, core: int) -> Iterator[str]:
     """Run one worker pinned to `core`; yields its base address."""
-    bundle = folder / "bundle.json"
-    bundle.write_bytes(material.bundle)
+    file = folder / "bundle.json"
+    file.write_bytes(bundle)
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
         port = listening.getsockname()[1]
-        command = [sys.executable, "-m", "benchmarks.server", str(bundle), str(core)]
+        command = [sys.executable, "-m", "benchmarks.server", str(file), str(core)]
         descriptor = listening.fileno()
         with subprocess.Popen(  # noqa: S603 - a fixed command
             [*command, str(descriptor)], cwd=HERE.parent, pass_fds=[descriptor]
@@ -88,24 +189,28 @@ def server(material: Material, folder: Path, core: int) -> Iterator[str]:
                 process.terminate()
 
 
-def check_answers(base: str, files: Mapping[str, Path]) -> None:
+def check_answers(base: str, road: Road) -> None:
     """Make sure that what is measured is acceptance, before anything is measured."""
-    for path, file in files.items():
-        body = file.read_text("utf-8").partition("\n")[0].encode()
-        request = urllib.request.Request(  # noqa: S310 - http on loopback
-            base + path, body, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
-            told = json.load(answer)
-        results = {each["result"] for each in told.get("items", [told])}
-        assert results == {"accepted"}, results
+    request = urllib.request.Request(  # noqa: S310 - http on loopback
+        base + road.path, orjson.dumps(road.bodies[0]), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+        told = json.load(answer)
+    results = {each["result"] for each in told.get("items", [told])}
+    assert results == {"accepted"}, results
 
 
-def wrk(url: str, file: Path, core: int) -> float:
-    """Return requests a second."""
-    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s"]
+def let_finish(base: str) -> None:
+    """Wait until the server is done with what wrk left behind: one worker answers in turn."""
+    with urllib.request.urlopen(f"{base}/healthz", timeout=60) as answer:  # noqa: S310 - as above
+        answer.read()
+
+
+def wrk(url: str, file: Path, core: int, road: Road) -> float:
+    """Return presentations a second."""
+    command = ["taskset", "-c", str(core), "wrk", "-t1", f"-c{road.connections}"]
     output = subprocess.run(  # noqa: S603 - a fixed command
-        [*command, "--timeout", "20s", "-s", str(HERE / "post.lua"), url],
+        [*command, f"-d{road.seconds}s", "--timeout", "20s", "-s", str(HERE / "post.lua"), url],
         env={**os.environ, "BODIES": str(file)},
         capture_output=True,
         text=True,
@@ -115,42 +220,61 @@ def wrk(url: str, file: Path, core: int) -> float:
     assert "Socket errors" not in output, output
     found = _RATE.search(output)
     assert found is not None, output
-    return float(found[1])
+    return float(found[1]) * road.each
 
 
-def in_process(block: Callable[[], object]) -> float:
+def in_process(road: Road) -> float:
     """Return presentations a second, verified without HTTP."""
     began = time.perf_counter()
     done = 0
     while time.perf_counter() - began < SECONDS:
-        block()
-        done += materials.PRESENTATIONS
+        road.block()
+        done += road.verified
     return done / (time.perf_counter() - began)
 
 
-def test_http_over_inprocess(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+def measure(
+    benchmark: BenchmarkFixture, folder: Path, bundle: bytes, roads: Sequence[Road], *, turns: int
+) -> None:
+    """Let each road and its in-process twin take turns."""
     reason = why_impossible()
-    material = materials.make()
     if reason is not None:
-        for name in FIGURES:
-            record.impossible(benchmark, name, reason)
-        benchmark.pedantic(everything(material), rounds=1)
+        for road in roads:
+            record.impossible(benchmark, road.figure, reason)
         return
     allowed = os.sched_getaffinity(0)
     core, other = sorted(allowed)[:2]
-    files = bodies(material, tmp_path)
-    taken: dict[str, list[float]] = {"in-process": [], **{path: [] for path in files}}
-    with server(material, tmp_path, core) as base:
-        check_answers(base, files)
+    files = {road.figure: road.keep(folder) for road in roads}
+    here: dict[str, list[float]] = {road.figure: [] for road in roads}
+    by_http: dict[str, list[float]] = {road.figure: [] for road in roads}
+    with server(bundle, folder, core) as base:
+        for road in roads:
+            check_answers(base, road)
         os.sched_setaffinity(0, {core})
         try:
-            for _ in range(TURNS):
-                taken["in-process"].append(in_process(everything(material)))
-                for path, file in files.items():
-                    taken[path].append(wrk(base + path, file, other))
+            for _ in range(turns):
+                for road in roads:
+                    here[road.figure].append(in_process(road))
+                    rate = wrk(base + road.path, files[road.figure], other, road)
+                    by_http[road.figure].append(rate)
+                    let_finish(base)
         finally:
             os.sched_setaffinity(0, allowed)
-    batched = [each * BATCH for each in taken["/v1/verify/batch"]]
-    record.figure(benchmark, FIGURES[0], rounds.ratio(taken["/v1/verify"], taken["in-process"]))
-    record.figure(benchmark, FIGURES[1], rounds.ratio(batched, taken["in-process"]))
-    benchmark.pedantic(everything(material), rounds=1)
+    for name, found in by_http.items():
+        record.figure(benchmark, name, rounds.ratio(found, here[name]))
+
+
+def test_http_over_inprocess(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    material = materials.make()
+    roads = sd_jwt_roads(material)
+    measure(benchmark, tmp_path, material.bundle, roads, turns=TURNS)
+    benchmark.pedantic(roads[0].block, rounds=1)
+
+
+def test_bbs_over_http(benchmark: BenchmarkFixture, tmp_path: Path) -> None:
+    credentials = bbs_material.make_credentials(bbs_material.make_issuer())
+    bundle = bbs_material.bundle(credentials.issuer)
+    parsed = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
+    roads = bbs_roads(credentials, parsed)
+    measure(benchmark, tmp_path, bundle, roads, turns=BBS_TURNS)
+    benchmark.pedantic(roads[0].block, rounds=1)

@@ -59,7 +59,7 @@ def create(bundle: TrustBundle) -> FastAPI:
             client_id=material.AUDIENCE,
             x5c=(),
             base_url="https://library.exampleton.example",
-            policies=frozenset({"library-card"}),
+            policies=frozenset(bundle.policies),
             redirect_uris=frozenset(),
         ),
         signer=jws.es256_signer(jwk.generate(random_bytes=os.urandom)),
@@ -87,7 +87,7 @@ def main() -> None:
     bundle, core, descriptor = sys.argv[1:]
     os.sched_setaffinity(0, {int(core)})
     parsed = trust.parse(Path(bundle).read_bytes(), root_fingerprint=None, at_least_version=None)
-    serve._run(create(parsed), host="127.0.0.1", port=0, descriptor=int(descriptor))  # noqa: SLF001 - the very way the service runs
+    serve.run(create(parsed), host="127.0.0.1", port=0, descriptor=int(descriptor))
 
 
 if __name__ == "__main__":
