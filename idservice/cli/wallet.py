@@ -1,11 +1,12 @@
-"""`idservice wallet`: receive, list, show, present, renew, withdraw and forget the own card.
+"""`idservice wallet`: receive, list, show, present, renew, withdraw and forget the own cards.
 
 DESIGN section 4, roads 2 to 4, from the holder's side. Arguments in, text out, exit code: what
 is decided is decided in `wallet/service.py`. Exit codes: 0 done, 1 refused by either side,
 2 misuse, an unreadable file, or nobody answering.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,7 +25,15 @@ from idservice.storage import wallet as storage
 from idservice.verification import openid4vp
 from idservice.wallet import consent
 from idservice.wallet import service as acts
-from idservice.wallet.model import FORMAT_OF, AllShown, Card, Receipt, Unusable, WalletError
+from idservice.wallet.model import (
+    FORMAT_OF,
+    AllShown,
+    Card,
+    Declined,
+    Receipt,
+    Unusable,
+    WalletError,
+)
 from idservice.wallet.question import Objection, Question
 from idservice.wallet.service import WalletService
 
@@ -33,6 +42,17 @@ app = typer.Typer(help="Hold, show, renew and withdraw your own card.", no_args_
 Receipts = Annotated[
     str | None, typer.Option(help="on: keep receipts from now on; off: keep none.")
 ]
+Share = Annotated[
+    list[str] | None, typer.Option(help="An optional claim to show as well; repeatable.")
+]
+Pseudonym = Annotated[
+    bool,
+    typer.Option(
+        "--pseudonym", help="Let this policy recognise you again; never done unless you say so."
+    ),
+]
+Yes = Annotated[bool | None, typer.Option("--yes/--no", help="Decide without asking.")]
+Languages = Annotated[list[str] | None, typer.Option("--language", help="Your languages, e.g. es.")]
 PeriodNumber = Annotated[
     int | None,
     typer.Option("--period", help="Number of the card's period, as `wallet list` prints it."),
@@ -110,38 +130,65 @@ def present(
     access: Access,
     request: Annotated[str, typer.Argument(help="What the verifier's QR code or link says.")],
     *,
-    share: Annotated[
-        list[str] | None, typer.Option(help="An optional claim to show as well; repeatable.")
-    ] = None,
-    pseudonym: Annotated[
-        bool,
-        typer.Option(
-            "--pseudonym", help="Let this policy recognise you again; never done unless you say so."
-        ),
-    ] = False,
-    yes: Annotated[bool | None, typer.Option("--yes/--no", help="Decide without asking.")] = None,
+    share: Share = None,
+    pseudonym: Pseudonym = False,
+    yes: Yes = None,
     reuse: Annotated[bool, typer.Option(help="Show a copy again when all were shown.")] = False,
-    language: Annotated[list[str] | None, typer.Option(help="Your languages, e.g. es.")] = None,
+    language: Languages = None,
     receipts: Receipts = None,
 ) -> None:
     """Read who asks for what and why, and show it or not."""
-    if access.as_json and yes is None:
-        raise Unusable("With --json, say --yes or --no.")
+    _check_decision(access, yes)
     with holder.opened(access) as service:
         _switch_receipts(service, receipts)
         asked = service.ask(holder.line_or_stdin(request))
         if isinstance(asked, Objection):
             _object(service, asked, as_json=access.as_json)
-        choice = _Choice(shared=tuple(share or ()), pseudonym=pseudonym, reuse=reuse)
+        choice = _Choice(shared=share, pseudonym=pseudonym, reuse=reuse)
         if not access.as_json:
-            languages = (*(language or ()), "en")
-            holder.say({}, _screen(asked, choice, languages), as_json=False)
-        if yes is None:
-            choice = _asked_for(asked, choice, claims=share is None)
+            typer.echo(_screen(asked, choice, language))
+        choice = choice if yes is not None else _asked_for(asked, choice)
         if not (holder.agreed("Show this?") if yes is None else yes):
             _decline(service, asked.request, as_json=access.as_json)
         redirect = _answer(service, asked, choice, as_json=access.as_json)
-        _say_shown(asked, choice, redirect, as_json=access.as_json)
+        value = _shown(asked, choice) | {"redirect_uri": redirect}
+        text = "Shown." if redirect is None else f"Shown. Go on at {redirect}"
+        holder.say(value, text, as_json=access.as_json)
+
+
+@app.command(
+    epilog="Example: idservice wallet hand-over library-card --client-id x509_san_dns:a.example"
+    " --nonce 3a9f... | idservice verify - ..."
+)
+@holder.sharing
+def hand_over(
+    access: Access,
+    policy: Annotated[str, typer.Argument(help="Which policy of the bundle you answer.")],
+    *,
+    client_id: Annotated[str, typer.Option(help="The verifier, as its policy names it.")],
+    nonce: Annotated[str, typer.Option(help="The verifier's; it uses each one once.")],
+    share: Share = None,
+    pseudonym: Pseudonym = False,
+    yes: Yes = None,
+    language: Languages = None,
+) -> None:
+    """Answer a verifier who gives you a nonce: print what you show, send nothing."""
+    _check_decision(access, yes)
+    with holder.opened(access) as service:
+        asked = service.ask_directly(policy, client_id=client_id, nonce=nonce)
+        if isinstance(asked, Objection):
+            raise Declined(f"Not shown. {asked.sentence}")
+        choice = _Choice(shared=share, pseudonym=pseudonym, reuse=False)
+        if not access.as_json:
+            typer.echo(_screen(asked, choice, language), err=True)
+        choice = choice if yes is not None else _asked_for(asked, choice)
+        if not (holder.agreed("Show this?") if yes is None else yes):
+            raise Declined("Not shown, as you decided.")
+        presentation = service.present(
+            asked, shared=choice.claims, pseudonym=choice.pseudonym, reuse=False
+        )
+    value = _shown(asked, choice) | {"presentation": presentation}
+    typer.echo(json.dumps(value, ensure_ascii=False) if access.as_json else presentation)
 
 
 @app.command(epilog="Example: idservice wallet renew")
@@ -205,23 +252,36 @@ def forget(
 class _Choice:
     """What the holder decided."""
 
-    shared: tuple[str, ...]
+    shared: Sequence[str] | None
+    """Nothing: not decided yet."""
     pseudonym: bool
     reuse: bool
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """The optional claims that were picked."""
+        return tuple(self.shared or ())
 
-def _screen(asked: Question, choice: _Choice, languages: tuple[str, ...]) -> str:
+
+def _check_decision(access: Access, yes: bool | None) -> None:
+    if access.as_json and yes is None:
+        raise Unusable("With --json, say --yes or --no.")
+
+
+def _screen(asked: Question, choice: _Choice, languages: Sequence[str] | None) -> str:
     return consent.text(
-        asked, shared=choice.shared, pseudonym=choice.pseudonym, languages=languages
+        asked,
+        shared=choice.claims,
+        pseudonym=choice.pseudonym,
+        languages=(*(languages or ()), "en"),
     )
 
 
-def _asked_for(asked: Question, choice: _Choice, *, claims: bool) -> _Choice:
-    """Ask for each thing that is the holder's choice and not decided; a yes to one is only that."""
+def _asked_for(asked: Question, choice: _Choice) -> _Choice:
+    """Ask for each thing that is not decided yet; a yes to one is a yes to that alone."""
     shared, pseudonym = choice.shared, choice.pseudonym
-    if claims:
-        wanted = (name for name in asked.choices if holder.agreed(f"Show {consent.label(name)}?"))
-        shared = tuple(wanted)
+    if shared is None:
+        shared = [one for one in asked.choices if holder.agreed(f"Show {consent.label(one)}?")]
     if asked.pseudonym is not None and not pseudonym:
         pseudonym = holder.agreed("Let this policy recognise you again?")
     return replace(choice, shared=shared, pseudonym=pseudonym)
@@ -275,7 +335,7 @@ def _refuse(service: WalletService, request: openid4vp.Request) -> NoReturn:
 def _answer(
     service: WalletService, asked: Question, choice: _Choice, *, as_json: bool
 ) -> str | None:
-    answer = partial(service.answer, asked, shared=choice.shared, pseudonym=choice.pseudonym)
+    answer = partial(service.answer, asked, shared=choice.claims, pseudonym=choice.pseudonym)
     try:
         return answer(reuse=choice.reuse)
     except AllShown as error:
@@ -288,18 +348,15 @@ def _answer(
         return answer(reuse=True)
 
 
-def _say_shown(asked: Question, choice: _Choice, redirect: str | None, *, as_json: bool) -> None:
-    claims: list[JsonValue] = [*asked.needed, *choice.shared]
-    value: JsonObject = {
+def _shown(asked: Question, choice: _Choice) -> JsonObject:
+    claims: list[JsonValue] = [*asked.needed, *choice.claims]
+    return {
         "result": "shown",
         "verifier": asked.policy.verifier,
         "policy": asked.policy.id,
         "claims": claims,
         "pseudonym": choice.pseudonym,
-        "redirect_uri": redirect,
     }
-    text = "Shown." if redirect is None else f"Shown. Go on at {redirect}"
-    holder.say(value, text, as_json=as_json)
 
 
 def _slip(file: Path | None) -> str:

@@ -141,6 +141,33 @@ def consider(
         return Objection(request=request, sentence=str(objected))
 
 
+def directly(
+    *, policy: Policy, client_id: str, nonce: str, credential_format: str
+) -> openid4vp.Request:
+    """Write down what a verifier asks who gives its holder only a nonce.
+
+    Nobody signed it and nothing is posted anywhere: the holder hands the answer over, and it is
+    worth something to whoever `client_id` names.
+    """
+    query = dcql.for_facts(
+        vct=policy.vct,
+        required=policy.required,
+        optional=policy.optional,
+        credential_format=credential_format,
+    )
+    return openid4vp.Request(
+        client_id=client_id,
+        response_uri="",
+        response_mode=openid4vp.ResponseMode.DIRECT_POST,
+        nonce=openid4vp.url_safe(nonce),
+        state=None,
+        query=query,
+        policy=policy.id,
+        encryption=None,
+        wallet_nonce=None,
+    )
+
+
 def _policy(request: openid4vp.Request, *, trust: TrustBundle, today: date) -> Policy:
     if request.policy is None:
         raise _Objected(

@@ -155,7 +155,7 @@ class WalletService:
         """Return the configurations whose newest card can be renewed now."""
         now, wallet = self._clock.now(), self.wallet()
         cards = filter(None, map(wallet.newest, catalogue.CONFIGURATIONS))
-        due = (card for card in cards if card.valid(now) and now >= self.renewable_from(card))
+        due = (card for card in cards if now >= self.renewable_from(card))
         return tuple(card.configuration for card in due)
 
     def renew(self, configuration: str = catalogue.CONFIGURATION) -> Card:
@@ -166,7 +166,7 @@ class WalletService:
         """
         now, bundle, wallet = self._clock.now(), self.trust(), self.wallet()
         card = wallet.newest(configuration)
-        if card is None or not card.valid(now):
+        if card is None:
             raise Declined("There is no card whose time is running, so none to renew.")
         if now < self.renewable_from(card):
             day = period.day(self.renewable_from(card))
@@ -206,13 +206,34 @@ class WalletService:
                 root=bundle.root,
                 now=now,
             )
-        return question.consider(
-            request,
-            request_hash=showing.request_hash(request_object),
-            trust=bundle,
-            today=period.day(now),
-            holdings=[Holding(card=card, claims=_read(card)) for card in self._running(now)],
-        )
+        return self._considered(request, showing.request_hash(request_object), bundle)
+
+    def ask_directly(self, policy: str, *, client_id: str, nonce: str) -> Question | Objection:
+        """Hold a policy and a nonce that the holder was given against the cards.
+
+        For `present`: nothing is fetched and nothing posted. A card that lasts is preferred.
+
+        Args:
+            policy: its id, in the pinned bundle.
+            client_id: to whom the answer will be worth something.
+            nonce: that verifier's, used once.
+        """
+        bundle = self.trust()
+        known = bundle.policies.get(policy)
+        if known is None:
+            raise Declined("There is no such policy in the city's bundle.")
+        held = {card.format for card in self._running(self._clock.now())}
+        preferred = (catalogue.BBS_FORMAT, *known.formats)
+        fitting = [one for one in preferred if one in known.formats and one in held]
+        with understood("The question"):
+            request = question.directly(
+                policy=known,
+                client_id=client_id,
+                nonce=nonce,
+                credential_format=(*fitting, *known.formats)[0],
+            )
+        direct = showing.direct_request_hash(nonce=nonce, policy=policy)
+        return self._considered(request, direct, bundle)
 
     def answer(
         self, asked: Question, *, shared: Sequence[str], reuse: bool, pseudonym: bool = False
@@ -231,6 +252,18 @@ class WalletService:
         Raises:
             AllShown: nothing unshown is left, and reuse was not allowed; nothing was sent.
         """
+        presentation = self.present(asked, shared=shared, reuse=reuse, pseudonym=pseudonym)
+        form = openid4vp_answer.write_answer(
+            asked.request, presentation, random_bytes=self._random_bytes
+        )
+        response = self._wire.send(question.post(asked.request, form))
+        with understood("The verifier's reply"):
+            return question.redirect(response)
+
+    def present(
+        self, asked: Question, *, shared: Sequence[str], reuse: bool, pseudonym: bool = False
+    ) -> str:
+        """Make the presentation that `answer` posts, to be handed over; otherwise as `answer`."""
         if not set(shared) <= set(asked.choices):
             raise Unusable("Only claims that the request leaves to your choice can be shared.")
         if pseudonym and asked.pseudonym is None:
@@ -248,19 +281,25 @@ class WalletService:
         noted = _with_receipt(marked, asked, claims, now, pseudonym=pseudonym)
         if noted is not wallet:
             self._store.save(noted)
-        presentation = _show(card.instances[place], card, claims, occasion)
-        form = openid4vp_answer.write_answer(
-            asked.request, presentation, random_bytes=self._random_bytes
-        )
-        response = self._wire.send(question.post(asked.request, form))
-        with understood("The verifier's reply"):
-            return question.redirect(response)
+        return _show(card.instances[place], card, claims, occasion)
 
     def refuse(self, request: openid4vp.Request) -> None:
         """Answer no, in the same words after the same pause whatever the reason is."""
         self._pause()
         form = openid4vp_answer.write_refusal(request)
         self._wire.send(question.post(request, form))
+
+    def _considered(
+        self, request: openid4vp.Request, request_hash: bytes, bundle: TrustBundle
+    ) -> Question | Objection:
+        now = self._clock.now()
+        return question.consider(
+            request,
+            request_hash=request_hash,
+            trust=bundle,
+            today=period.day(now),
+            holdings=[Holding(card=card, claims=_read(card)) for card in self._running(now)],
+        )
 
     def _running(self, now: UnixSeconds) -> list[Card]:
         """Return the cards whose time is running, the preferred first."""

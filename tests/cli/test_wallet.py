@@ -1,6 +1,5 @@
 """The wallet's commands, from arguments to exit code, against a city on this machine."""
 
-import dataclasses
 import json
 import os
 
@@ -19,59 +18,7 @@ from tests.fakes import city as fake_city
 from tests.fakes import served
 from tests.fakes import wire as fake_wire
 from tests.fakes.city import RESIDENT
-
-PASSPHRASE = "correct horse battery"
-CHEAP = storage.Cost(passes=1, memory=8 * 1024)
-
-
-@dataclasses.dataclass
-class Shell:
-    """A holder at a terminal, and a city."""
-
-    wire: object
-    folder: object
-    bundle: object
-
-    def run(self, *arguments, given="", passphrase=PASSPHRASE):
-        command, *rest = arguments
-        return CliRunner().invoke(
-            wallet.app,
-            [command, "--folder", str(self.folder), *rest],
-            input=given,
-            env={shared.PASSPHRASE: passphrase},
-        )
-
-    def answer(self, *arguments, given=""):
-        result = self.run(*arguments, "--json", given=given)
-        return result.exit_code, json.loads(result.stdout)
-
-    def receive(self, *arguments, given=fake_wire.TRANSACTION_CODE + "\n"):
-        root = self.wire.city.trust.root_fingerprint.hex(" ", 2)
-        link = fake_wire.offer_link(fake_wire.offer(self.wire.city))
-        return self.run(
-            "receive", link, "--trust", str(self.bundle), "--root", root, *arguments, given=given
-        )
-
-    def asked(self, name="library", **changes):
-        verifier = self.wire.city.verifiers[name]
-        asking = fake_wire.asking(
-            verifier,
-            client_id=verifier.hash_client_id,
-            response_uri=f"{self.wire.city.issuer}/answers/1",
-            **changes,
-        )
-        self.wire.answers[asking.response_uri] = fake_wire.as_json(
-            {"redirect_uri": "https://library.example/done"}
-        )
-        address = f"{self.wire.city.issuer}/requests/1"
-        self.wire.make_request[address] = lambda nonce: fake_wire.signed(asking, wallet_nonce=nonce)
-        invitation = fake_wire.Invitation(
-            client_id=asking.client_id, request_uri=address, post=True
-        )
-        return asking, fake_wire.openid4vp.write_invitation(invitation)
-
-    def posted(self):
-        return [one for one in self.wire.sent if one.url.endswith("/answers/1")]
+from tests.fakes.shell import CHEAP, PASSPHRASE, Shell
 
 
 @pytest.fixture(scope="module")
@@ -424,7 +371,7 @@ def test_unreadable_bundle_is_misuse(shell):
 
 
 @pytest.mark.parametrize(
-    "command", ["receive", "list", "show", "present", "renew", "withdraw", "forget"]
+    "command", ["receive", "list", "show", "present", "hand-over", "renew", "withdraw", "forget"]
 )
 def test_every_command_has_help_with_an_example(command):
     result = CliRunner().invoke(wallet.app, [command, "--help"])

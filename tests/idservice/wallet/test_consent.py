@@ -2,6 +2,8 @@ import dataclasses
 
 import pytest
 
+from idservice import catalogue
+from idservice.verification import dcql
 from idservice.wallet import consent
 from tests.fakes import city as fake_city
 from tests.fakes import holders
@@ -34,6 +36,21 @@ What      [x] given name
 Copies    one of 19 that were never shown; no two can be linked by who checks
           them"""
 
+LASTING = """\
+Who       Exampleton Library
+          x509_san_dns:library.example
+Why       library membership, at the counter
+          To give you a library card.
+Kept      nothing
+What      [x] that you live in the city
+          [ ] given name - your choice (given_name)
+Name      [ ] a name to be recognised by - your choice, never needed: whoever
+          asks under this policy then knows you again until 2027-02-02, and
+          under no other. Not for ever: a quantum computer could one day tie
+          such names together.
+Copies    can be shown any number of times; nobody can tie two showings
+          together, beyond the facts and without a name"""
+
 
 @pytest.fixture(scope="module")
 def holder():
@@ -49,6 +66,44 @@ def asked(holder, name):
 
 def test_who_what_why_and_how_long(holder):
     assert consent.text(asked(holder, "library"), shared=(), languages=("en",)) == LIBRARY
+
+
+@pytest.fixture(scope="module")
+def lasting():
+    holder = holders.make(holders.taking_bbs(fake_city.make()))
+    holder.receive_bbs()
+    return holder
+
+
+def asked_bbs(holder, name):
+    verifier = holder.city.verifiers[name]
+    query = dcql.for_facts(
+        vct=verifier.policy.vct,
+        required=verifier.policy.required,
+        optional=verifier.policy.optional,
+        credential_format=catalogue.BBS_FORMAT,
+    )
+    asking = fake_wire.asking(verifier, query=query)
+    return holder.service.ask(fake_wire.put(holder.wire, asking))
+
+
+def test_card_that_lasts_says_what_nobody_can_tie(lasting):
+    question = asked_bbs(lasting, "library")
+    assert consent.text(question, shared=(), languages=("en",)) == LASTING
+
+
+def test_name_is_a_line_of_its_own_and_off_unless_it_is_picked(lasting):
+    question = asked_bbs(lasting, "library")
+    off = consent.text(question, shared=("given_name",), languages=("en",))
+    on = consent.text(question, shared=(), languages=("en",), pseudonym=True)
+    assert "[ ] a name to be recognised by" in off
+    assert "[x] a name to be recognised by" in on
+
+
+def test_policy_without_a_label_has_no_line_for_a_name(lasting):
+    screen = consent.text(asked_bbs(lasting, "bar"), shared=(), languages=("en",))
+    assert "recognised" not in screen
+    assert screen.endswith("nobody can tie two showings\n          together, beyond the facts")
 
 
 def test_what_is_kept_and_where_to_erase_it(holder):
