@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Concatenate, Final, ParamSpec
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import typer
@@ -36,8 +36,6 @@ REFUSAL_PAUSE: Final = 3.0
 
 LONGEST_FILE: Final = 4 << 20
 WIDTH: Final = 78
-
-_Own = ParamSpec("_Own")
 
 DEFAULT_FOLDER: Final = Path("~/.idservice-wallet")
 
@@ -63,8 +61,8 @@ class Access:
     ] = 0
 
 
-def sharing(act: Callable[Concatenate[Access, _Own], None]) -> Callable[..., None]:
-    """Let a command have the shared options behind its own, and get them as one `Access`.
+def sharing(act: Callable[..., None]) -> Callable[..., None]:
+    """Let a command have the shared options behind its own, and get them first, as one `Access`.
 
     What goes wrong ends the process with one sentence and the exit code that belongs to it.
     """
