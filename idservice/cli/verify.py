@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from crypto.encoding import canonical_json
+from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
@@ -152,16 +152,21 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
             as_json=as_json,
         )
         raise typer.Exit(NO) from None
+    answer: JsonObject = {
+        "result": "accepted",
+        "policy": accepted.policy,
+        "facts": {**accepted.facts},
+        "status_age_s": accepted.status_age_s,
+    }
+    pseudonym = None
+    if accepted.pseudonym is not None:
+        answer["pseudonym"] = pseudonym = base64url.encode(accepted.pseudonym)
     _answer(
-        {
-            "result": "accepted",
-            "policy": accepted.policy,
-            "facts": {**accepted.facts},
-            "status_age_s": accepted.status_age_s,
-        },
+        answer,
         [
             f"Accepted under the policy {accepted.policy}.",
             *(f"  {name}: {_text(value)}" for name, value in accepted.facts.items()),
+            *([] if pseudonym is None else [f"Known here for this period as {pseudonym}."]),
             _withdrawals(accepted.status_age_s),
             f"Keys and policies as of {known.day}.",
         ],

@@ -66,6 +66,17 @@ class SqlStore:
             found = connection.execute(query).scalar_one_or_none()
         return None if found is None else bytes(found)
 
+    def replace(self, key: bytes, *, old: bytes, new: bytes) -> bool:
+        """Put `new` for `old` in an open request's row, or say that it holds something else."""
+        change = (
+            sa.update(REQUESTS)
+            .where(REQUESTS.c.key == key, REQUESTS.c.sealed == old)
+            .values(sealed=new)
+            .returning(REQUESTS.c.slot)
+        )
+        with engine.write(self._database) as connection:
+            return connection.execute(change).first() is not None
+
     def conclude(self, key: bytes, *, answer_key: bytes, sealed: bytes, answer_slot: int) -> bool:
         """Delete the open request and fill the place of its answer, or say that it is gone."""
         consume = sa.delete(REQUESTS).where(REQUESTS.c.key == key).returning(REQUESTS.c.slot)

@@ -7,10 +7,11 @@ lists are `verification`'s; how these values are sealed into rows is `verifier/p
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from typing_extensions import override
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.instant import UnixSeconds
@@ -28,6 +29,9 @@ REQUEST_LIFETIME: Final = 300
 
 ANSWER_LIFETIME: Final = 60
 """Seconds that an answer can be fetched."""
+
+MAX_SERVED: Final = 8
+"""Different request objects of one question; each may be answered by a BBS showing."""
 
 NOT_VALID: Final = "not_valid"
 """Over HTTP, `expired` and `withdrawn` are one code: nobody learns which of the two it was."""
@@ -75,6 +79,21 @@ class Ask:
     policy: str
     response_mode: ResponseMode
     redirect_uri: str | None
+    credential_format: str | None = None
+    """`None`: the first that the policy takes."""
+
+
+class Presented(NamedTuple):
+    """One presentation to check at once, and what its caller asked."""
+
+    policy: str
+    presentation: str
+    nonce: str
+    audience: str
+
+    @override
+    def __repr__(self) -> str:
+        return f"Presented(policy={self.policy!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +110,7 @@ class OpenRequest:
     """A question that may be answered once."""
 
     policy: str
+    credential_format: str
     response_mode: ResponseMode
     nonce: str
     state: str
@@ -98,6 +118,8 @@ class OpenRequest:
     answer_key: bytes
     passing_key: ec.EllipticCurvePrivateKey | None = field(repr=False)
     redirect_uri: str | None
+    served: tuple[bytes, ...]
+    """Hashes of the request objects handed out; a BBS showing names the one that it answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +129,9 @@ class Shown:
     policy: str
     facts: Mapping[str, JsonValue] = field(repr=False)
     status_age_s: int | None
+    """`None` for a format that has no status list."""
+    pseudonym: bytes | None = field(default=None, repr=False)
+    """Where the policy has a label and the holder agreed; nothing hangs on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

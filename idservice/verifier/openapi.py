@@ -6,6 +6,7 @@ to it. The words for people are in `docs/verifiers.md`. No behaviour lives here.
 
 from typing import Any, Final
 
+from idservice import catalogue
 from idservice.errors import Refusal
 from idservice.verification.openid4vp import ResponseMode
 from idservice.verification.openid4vp_answer import WalletError
@@ -34,7 +35,10 @@ def _const(value: str) -> Schema:
 _ITEM: Final = _object(
     {
         "policy": {"type": "string", "description": "A policy of this verifier."},
-        "presentation": {"type": "string", "description": "SD-JWT with key binding."},
+        "presentation": {
+            "type": "string",
+            "description": "SD-JWT with key binding, or JWP in presented form (BBS).",
+        },
         "nonce": {"type": "string", "minLength": 1, "description": "Drawn by you, used once."},
         "audience": {"type": "string", "minLength": 1, "description": "Your client identifier."},
     }
@@ -44,7 +48,16 @@ _ACCEPTED: Final = _object(
         "result": _const("accepted"),
         "policy": _TEXT,
         "facts": {"type": "object", "description": "What the policy lists, nothing else."},
-        "status_age_s": {"type": ["integer", "null"]},
+        "status_age_s": {
+            "type": ["integer", "null"],
+            "description": "null: the format has no status list.",
+        },
+    },
+    {
+        "pseudonym": {
+            "type": "string",
+            "description": "Where the policy has a label and the holder agreed; base64url.",
+        }
     },
     closed=True,
 )
@@ -183,6 +196,11 @@ START: Final = _operation(
         _object(
             {"policy": _TEXT},
             {
+                "format": {
+                    "type": "string",
+                    "enum": [*catalogue.FORMATS],
+                    "description": "Left out: the first that the policy takes.",
+                },
                 "response_mode": {"type": "string", "enum": [one.value for one in ResponseMode]},
                 "same_device": {
                     "oneOf": [_object({"redirect_uri": _TEXT}, closed=True), {"type": "null"}]

@@ -53,6 +53,10 @@ class Store(Protocol):
         """Return an open request."""
         ...
 
+    def replace(self, key: bytes, *, old: bytes, new: bytes) -> bool:
+        """Put `new` for `old` in an open request's row, or say that it holds something else."""
+        ...
+
     def conclude(self, key: bytes, *, answer_key: bytes, sealed: bytes, answer_slot: int) -> bool:
         """Delete the open request and fill the place of its answer, or say that it is gone.
 

@@ -9,21 +9,26 @@ are `verification/openid4vp.py`; what is kept where is `storage/verifier.py`.
 """
 
 import hashlib
+import hmac
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import nacl.exceptions
 import nacl.secret
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from crypto.encoding import base64url, canonical_json
+from crypto.encoding import base64url, canonical_json, members
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
 from crypto.errors import Malformed, Refused
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
 from crypto.sealed import box
+from idservice.verification import dcql, openid4vp, openid4vp_answer
 from idservice.verification.openid4vp import ResponseMode
+from idservice.verification.policy import Policy
 from idservice.verifier import model
 
 SECRET_LENGTH: Final = 32
@@ -32,6 +37,13 @@ _NONCE_LENGTH = 24
 _SLOT = 300
 _MINUTE = 60
 _PADDING = 4096
+_KID: Final = "answer"
+
+MAX_WALLET_METADATA: Final = 16 * 1024
+_METADATA_DEMANDS: Final = (
+    ("request_object_signing_alg_values_supported", "ES256"),
+    ("response_types_supported", "vp_token"),
+)
 
 
 class Creator(NamedTuple):
@@ -102,12 +114,14 @@ def seal_request(request: model.OpenRequest, secret: bytes, *, random_bytes: Ran
     passing = None if request.passing_key is None else jwk.private_jwk(request.passing_key)
     content: JsonObject = {
         "answer_key": base64url.encode(request.answer_key),
+        "credential_format": request.credential_format,
         "expires": request.expires,
         "nonce": request.nonce,
         "passing_key": None if passing is None else {**passing},
         "policy": request.policy,
         "redirect_uri": request.redirect_uri,
         "response_mode": request.response_mode.value,
+        "served": [base64url.encode(each) for each in request.served],
         "state": request.state,
     }
     sealing = nacl.secret.SecretBox(_derive(secret, b"request"))
@@ -127,8 +141,10 @@ def open_request(sealed: bytes, secret: bytes) -> model.OpenRequest:
         raise Refused("sealed under another id, or changed") from error
     passing = content["passing_key"]
     redirect_uri = content["redirect_uri"]
+    served = members.texts(content["served"])
     return model.OpenRequest(
         policy=str(content["policy"]),
+        credential_format=str(content["credential_format"]),
         response_mode=ResponseMode(str(content["response_mode"])),
         nonce=str(content["nonce"]),
         state=str(content["state"]),
@@ -136,6 +152,7 @@ def open_request(sealed: bytes, secret: bytes) -> model.OpenRequest:
         answer_key=base64url.decode(str(content["answer_key"])),
         passing_key=jwk.parse_private(passing) if isinstance(passing, dict) else None,
         redirect_uri=redirect_uri if isinstance(redirect_uri, str) else None,
+        served=tuple(map(base64url.decode, served)),
     )
 
 
@@ -173,16 +190,99 @@ def write_verdict(verdict: model.Verdict) -> JsonObject:
     """Write what the creator of a request learns."""
     match verdict:
         case model.Shown():
-            return {
+            shown: JsonObject = {
                 "result": "accepted",
                 "policy": verdict.policy,
                 "facts": dict(verdict.facts),
                 "status_age_s": verdict.status_age_s,
             }
+            if verdict.pseudonym is not None:
+                shown["pseudonym"] = base64url.encode(verdict.pseudonym)
+            return shown
         case model.Refused():
             return {"result": "refused", "code": verdict.code}
         case model.NothingShown():
             return {"result": "declined", "code": verdict.error.value}
+
+
+def ask_wallet(
+    request: model.OpenRequest,
+    policy: Policy,
+    *,
+    client_id: str,
+    response_uri: str,
+    wallet_nonce: str | None,
+) -> openid4vp.Request:
+    """Write an open question as the request that a wallet reads; it asks what the policy lists."""
+    return openid4vp.Request(
+        client_id=client_id,
+        response_uri=response_uri,
+        response_mode=request.response_mode,
+        nonce=request.nonce,
+        state=request.state,
+        query=dcql.for_facts(
+            vct=policy.vct,
+            required=policy.required,
+            optional=policy.optional,
+            credential_format=request.credential_format,
+        ),
+        policy=policy.id,
+        encryption=_announced(request.passing_key),
+        wallet_nonce=wallet_nonce,
+    )
+
+
+def _announced(passing_key: ec.EllipticCurvePrivateKey | None) -> openid4vp.EncryptionKey | None:
+    if passing_key is None:
+        return None
+    return openid4vp.EncryptionKey(
+        key=passing_key.public_key(), kid=_KID, encryptions=openid4vp.ENCRYPTIONS
+    )
+
+
+def read_answer(
+    request: model.OpenRequest, form: Mapping[str, str]
+) -> openid4vp_answer.PlainAnswer | openid4vp_answer.Declined:
+    """Read the form in the mode that was asked for, and compare the state.
+
+    Raises:
+        CryptoError: not an answer to this question. A `vp_token` in the clear is none where an
+            encrypted one was asked for (OpenID4VP 1.0, 8.3); an error may come in the clear.
+    """
+    answer = openid4vp_answer.parse_answer(form)
+    if isinstance(answer, openid4vp_answer.EncryptedAnswer):
+        if request.passing_key is None:
+            raise Malformed("no encryption was asked for (OpenID4VP 8.3)")
+        answer = openid4vp_answer.decrypt_answer(answer, private_key=request.passing_key, kid=_KID)
+    elif isinstance(answer, openid4vp_answer.PlainAnswer) and request.passing_key is not None:
+        raise Malformed("encryption was asked for (OpenID4VP 8.3)")
+    if not hmac.compare_digest((answer.state or "").encode(), request.state.encode()):
+        raise Malformed("another state (OpenID4VP 5.2)")
+    return answer
+
+
+def check_wallet_metadata(text: str, *, client_id: str, credential_format: str) -> None:
+    """Check that a wallet which says what it can do can answer this question.
+
+    Spec: OpenID4VP 1.0, sections 5.10 and 10.
+
+    Raises:
+        Malformed: past the limit, no JSON, or it names what it can do and this is not among it.
+    """
+    if len(text) > MAX_WALLET_METADATA:
+        raise Malformed("a wallet's metadata are too long")
+    try:
+        metadata = canonical_json.parse_object(text.encode())
+    except UnicodeEncodeError as error:
+        raise Malformed("a wallet's metadata are no text") from error
+    prefix = client_id.partition(":")[0]
+    for name, needed in (*_METADATA_DEMANDS, ("client_id_prefixes_supported", prefix)):
+        offered = metadata.get(name)
+        if offered is not None and not (isinstance(offered, list) and needed in offered):
+            raise Malformed("the wallet cannot read this request (OpenID4VP 10)")
+    formats = metadata.get("vp_formats_supported", {credential_format: {}})
+    if not isinstance(formats, dict) or credential_format not in formats:
+        raise Malformed("the wallet does not have this format (OpenID4VP 10)")
 
 
 def _padded(content: JsonObject) -> bytes:

@@ -8,10 +8,9 @@ outlives the call; there is no counter of answers and no log of them.
 
 import hashlib
 import hmac
-from collections.abc import Mapping
-from typing import Final
-
-from cryptography.hazmat.primitives.asymmetric import ec
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from crypto.encoding import canonical_json
 from crypto.entropy import RandomBytes
@@ -22,7 +21,7 @@ from crypto.jose.jws import Signer
 from idservice import catalogue, period
 from idservice.clock import Clock
 from idservice.errors import Code, Refusal, ServiceError
-from idservice.verification import dcql, openid4vp, openid4vp_answer, verify
+from idservice.verification import openid4vp, openid4vp_answer, showing, verify
 from idservice.verification.openid4vp import ResponseMode
 from idservice.verification.policy import Policy
 from idservice.verifier import model, ports, protocol
@@ -32,13 +31,14 @@ REQUESTS_PER_MINUTE: Final = 600
 
 MAX_PRESENTATION: Final = 64 * 1024
 MAX_WALLET_NONCE: Final = 256
-MAX_WALLET_METADATA: Final = 16 * 1024
 
-_KID: Final = "answer"
-_METADATA_DEMANDS: Final = (
-    ("request_object_signing_alg_values_supported", "ES256"),
-    ("response_types_supported", "vp_token"),
-)
+
+class _Found(NamedTuple):
+    """An open question, and what its row holds."""
+
+    secret: bytes
+    sealed: bytes
+    request: model.OpenRequest
 
 
 class Verifier:
@@ -87,7 +87,41 @@ class Verifier:
         """
         now = self._clock.now()
         policy = self._policy(policy_id, now)
-        return self._verify(policy, presentation, nonce=nonce, audience=audience, now=now)
+        item = verify.Item(presentation, policy, audience, nonce)
+        return self._verify(item, request_hashes=None, now=now)
+
+    def check_together(
+        self, items: Sequence[model.Presented]
+    ) -> list[model.Shown | model.Refused | Code]:
+        """Check presentations and forget them: what `check` would say of each, in order.
+
+        Returns:
+            For each a verdict, or the code of what is wrong around it.
+        """
+        now, trust = self._clock.now(), self._knowledge.trust()
+        if trust is None:
+            return [Code.UNAVAILABLE] * len(items)
+        answers: list[model.Shown | model.Refused | Code] = []
+        read: list[tuple[int, verify.Item]] = []
+        for item in items:
+            policy = self._in_force(item.policy, now)
+            if policy is None:
+                answers.append(Code.UNKNOWN_POLICY)
+                continue
+            if len(item.presentation) <= MAX_PRESENTATION:
+                asked = verify.Item(item.presentation, policy, item.audience, item.nonce)
+                read.append((len(answers), asked))
+            answers.append(_REFUSED)
+        results = verify.verify_batch(
+            [asked for _, asked in read],
+            trust=trust,
+            status=self._knowledge,
+            now=now,
+            random_bytes=self._random_bytes,
+        )
+        for (place, _), result in zip(read, results, strict=True):
+            answers[place] = _verdict(result)
+        return answers
 
     def authorize(self, api_key: str) -> None:
         """Check a counter's API key against the hashes of those that were handed out.
@@ -104,8 +138,9 @@ class Verifier:
         """Open a question.
 
         Raises:
-            ServiceError: `unknown_policy`; `policy_violation` for a policy of somebody else or a
-                redirect address that is not on the list; `busy`; `unavailable`.
+            ServiceError: `unknown_policy`; `policy_violation` for a policy of somebody else, a
+                format that the policy does not take, or a redirect address that is not on the
+                list; `busy`; `unavailable`.
         """
         now = self._clock.now()
         trust = self._knowledge.trust()
@@ -114,6 +149,8 @@ class Verifier:
             known = trust is not None and ask.policy in trust.policies
             raise ServiceError(Code.POLICY_VIOLATION if known else Code.UNKNOWN_POLICY)
         if ask.redirect_uri is not None and ask.redirect_uri not in self._identity.redirect_uris:
+            raise ServiceError(Code.POLICY_VIOLATION)
+        if ask.credential_format is not None and ask.credential_format not in policy.formats:
             raise ServiceError(Code.POLICY_VIOLATION)
         self._count(now)
         return self._open(policy, ask, UnixSeconds(now + model.REQUEST_LIFETIME))
@@ -127,6 +164,7 @@ class Verifier:
         encrypted = ask.response_mode is ResponseMode.DIRECT_POST_JWT
         request = model.OpenRequest(
             policy=policy.id,
+            credential_format=ask.credential_format or policy.formats[0],
             response_mode=ask.response_mode,
             nonce=nonce,
             state=state,
@@ -134,6 +172,7 @@ class Verifier:
             answer_key=creator.public_key,
             passing_key=jwk.generate(random_bytes=self._random_bytes) if encrypted else None,
             redirect_uri=ask.redirect_uri,
+            served=(),
         )
         slot = protocol.request_slot(expires)
         self._store.open(
@@ -166,31 +205,51 @@ class Verifier:
         and nothing weaker than what is signed here can be asked for.
 
         Raises:
-            ServiceError: `not_found` for an unknown id; `invalid_request` for a nonce or
-                metadata past their limits, or a wallet that cannot read this request.
+            ServiceError: `not_found` for an unknown id, or one that was served too often;
+                `invalid_request` for a nonce or metadata past their limits, or a wallet that
+                cannot read this request.
         """
-        _, request = self._find(identifier, Code.NOT_FOUND)
+        request = self._find(identifier, Code.NOT_FOUND).request
         if wallet_nonce is not None and not 0 < len(wallet_nonce) <= MAX_WALLET_NONCE:
             raise ServiceError(Code.INVALID_REQUEST)
         if wallet_metadata is not None:
-            self._check_metadata(wallet_metadata)
+            self._check_metadata(wallet_metadata, request)
         policy = self._in_force(request.policy, self._clock.now())
         if policy is None:
             raise ServiceError(Code.NOT_FOUND)
-        asked = openid4vp.Request(
+        asked = protocol.ask_wallet(
+            request,
+            policy,
             client_id=self._identity.client_id,
             response_uri=f"{self._identity.base_url}/v1/responses/{identifier}",
-            response_mode=request.response_mode,
-            nonce=request.nonce,
-            state=request.state,
-            query=dcql.for_facts(
-                vct=policy.vct, required=policy.required, optional=policy.optional
-            ),
-            policy=policy.id,
-            encryption=_announced(request.passing_key),
             wallet_nonce=wallet_nonce,
         )
-        return openid4vp.sign_request(asked, path=self._identity.x5c, signer=self._signer)
+        signed = openid4vp.sign_request(asked, path=self._identity.x5c, signer=self._signer)
+        if request.credential_format == catalogue.BBS_FORMAT:
+            self._remember(identifier, showing.request_hash(signed))
+        return signed
+
+    def _remember(self, identifier: str, request_hash: bytes) -> None:
+        """Keep the hash of a request object before it leaves: a BBS showing names it.
+
+        Raises:
+            ServiceError: `not_found` for a question that is gone or was served too often.
+        """
+        while True:  # whoever comes between keeps a hash too, so this ends
+            found = self._find(identifier, Code.NOT_FOUND)
+            served = found.request.served
+            if request_hash in served:
+                return
+            if len(served) >= model.MAX_SERVED:
+                raise ServiceError(Code.NOT_FOUND)
+            longer = protocol.seal_request(
+                replace(found.request, served=(*served, request_hash)),
+                found.secret,
+                random_bytes=self._random_bytes,
+            )
+            key = protocol.request_key(found.secret)
+            if self._store.replace(key, old=found.sealed, new=longer):
+                return
 
     def respond(self, identifier: str, form: Mapping[str, str]) -> str | None:
         """Take a wallet's answer, use the question up, and keep the verdict for its creator.
@@ -204,10 +263,10 @@ class Verifier:
             ServiceError: `invalid_request` for whatever is not an answer to this question; it
                 stays open then.
         """
-        secret, request = self._find(identifier, Code.INVALID_REQUEST)
+        secret, _, request = self._find(identifier, Code.INVALID_REQUEST)
         now = self._clock.now()
         try:
-            answer = _read_answer(request, form)
+            answer = protocol.read_answer(request, form)
         except CryptoError as error:
             raise ServiceError(Code.INVALID_REQUEST) from error
         verdict = self._judge(request, answer, now)
@@ -288,13 +347,14 @@ class Verifier:
         return policy
 
     def _verify(
-        self, policy: Policy, presentation: str, *, nonce: str, audience: str, now: UnixSeconds
+        self, item: verify.Item, *, request_hashes: tuple[bytes, ...] | None, now: UnixSeconds
     ) -> model.Shown | model.Refused:
         trust = self._knowledge.trust()
         if trust is None:
             raise ServiceError(Code.UNAVAILABLE)
+        presentation, policy, audience, nonce = item
         if len(presentation) > MAX_PRESENTATION:
-            return model.Refused(code=model.public_code(Refusal.MALFORMED))
+            return _REFUSED
         try:
             accepted = verify.verify_presentation(
                 presentation,
@@ -304,12 +364,11 @@ class Verifier:
                 trust=trust,
                 status=self._knowledge,
                 now=now,
+                request_hashes=request_hashes,
             )
         except verify.PresentationRefused as refused:
-            return model.Refused(code=model.public_code(refused.code))
-        return model.Shown(
-            policy=policy.id, facts=accepted.facts, status_age_s=accepted.status_age_s
-        )
+            return _verdict(refused)
+        return _verdict(accepted)
 
     def _judge(
         self,
@@ -322,14 +381,16 @@ class Verifier:
         try:
             presentation = openid4vp_answer.presentation_in(answer)
         except Malformed:
-            return model.Refused(code=model.public_code(Refusal.MALFORMED))
+            return _REFUSED
         policy = self._in_force(request.policy, now)
-        if policy is None:  # it went out of force since the question
+        if policy is None or request.credential_format not in policy.formats:
+            # it went out of force since the question
             return model.Refused(code=model.public_code(Refusal.POLICY))
-        audience = self._identity.client_id
-        return self._verify(policy, presentation, nonce=request.nonce, audience=audience, now=now)
+        asked = replace(policy, formats=(request.credential_format,))
+        item = verify.Item(presentation, asked, self._identity.client_id, request.nonce)
+        return self._verify(item, request_hashes=request.served, now=now)
 
-    def _find(self, identifier: str, absent: Code) -> tuple[bytes, model.OpenRequest]:
+    def _find(self, identifier: str, absent: Code) -> _Found:
         try:
             secret = protocol.parse_secret(identifier)
             sealed = self._store.request(protocol.request_key(secret))
@@ -340,24 +401,17 @@ class Verifier:
             raise ServiceError(absent) from error
         if self._clock.now() >= request.expires:
             raise ServiceError(absent)
-        return secret, request
+        return _Found(secret, sealed, request)
 
-    def _check_metadata(self, text: str) -> None:
-        if len(text) > MAX_WALLET_METADATA:
-            raise ServiceError(Code.INVALID_REQUEST)
+    def _check_metadata(self, text: str, request: model.OpenRequest) -> None:
         try:
-            metadata = canonical_json.parse_object(text.encode())
-        except (Malformed, UnicodeEncodeError) as error:
+            protocol.check_wallet_metadata(
+                text,
+                client_id=self._identity.client_id,
+                credential_format=request.credential_format,
+            )
+        except Malformed as error:
             raise ServiceError(Code.INVALID_REQUEST) from error
-        prefix = self._identity.client_id.partition(":")[0]
-        demands = (*_METADATA_DEMANDS, ("client_id_prefixes_supported", prefix))
-        for name, needed in demands:
-            offered = metadata.get(name)
-            if offered is not None and not (isinstance(offered, list) and needed in offered):
-                raise ServiceError(Code.INVALID_REQUEST)
-        formats = metadata.get("vp_formats_supported", {catalogue.FORMAT: {}})
-        if not isinstance(formats, dict) or catalogue.FORMAT not in formats:
-            raise ServiceError(Code.INVALID_REQUEST)
 
     def _count(self, now: UnixSeconds) -> None:
         minute = now // 60
@@ -368,33 +422,20 @@ class Verifier:
             raise ServiceError(Code.BUSY)
 
 
-def _announced(passing_key: ec.EllipticCurvePrivateKey | None) -> openid4vp.EncryptionKey | None:
-    if passing_key is None:
-        return None
-    return openid4vp.EncryptionKey(
-        key=passing_key.public_key(), kid=_KID, encryptions=openid4vp.ENCRYPTIONS
+_REFUSED: Final = model.Refused(code=model.public_code(Refusal.MALFORMED))
+
+
+def _verdict(
+    result: verify.Accepted | verify.PresentationRefused,
+) -> model.Shown | model.Refused:
+    if isinstance(result, verify.PresentationRefused):
+        return model.Refused(code=model.public_code(result.code))
+    return model.Shown(
+        policy=result.policy,
+        facts=result.facts,
+        status_age_s=result.status_age_s,
+        pseudonym=result.pseudonym,
     )
-
-
-def _read_answer(
-    request: model.OpenRequest, form: Mapping[str, str]
-) -> openid4vp_answer.PlainAnswer | openid4vp_answer.Declined:
-    """Read the form in the mode that was asked for, and compare the state.
-
-    Raises:
-        CryptoError: not an answer to this question. A `vp_token` in the clear is none where an
-            encrypted one was asked for (OpenID4VP 1.0, 8.3); an error may come in the clear.
-    """
-    answer = openid4vp_answer.parse_answer(form)
-    if isinstance(answer, openid4vp_answer.EncryptedAnswer):
-        if request.passing_key is None:
-            raise Malformed("no encryption was asked for (OpenID4VP 8.3)")
-        answer = openid4vp_answer.decrypt_answer(answer, private_key=request.passing_key, kid=_KID)
-    elif isinstance(answer, openid4vp_answer.PlainAnswer) and request.passing_key is not None:
-        raise Malformed("encryption was asked for (OpenID4VP 8.3)")
-    if not hmac.compare_digest((answer.state or "").encode(), request.state.encode()):
-        raise Malformed("another state (OpenID4VP 5.2)")
-    return answer
 
 
 def _digest(response_code: str) -> bytes:

@@ -8,6 +8,8 @@ service's.
 """
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -17,21 +19,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
+from idservice import catalogue
 from idservice.errors import Code, ServiceError
 from idservice.verification import policy
 from idservice.verification.openid4vp import ResponseMode
-from idservice.verifier import model, openapi
+from idservice.verifier import model, openapi, protocol
 from idservice.verifier.service import Verifier
 from idservice.web import bodies, problems
 from idservice.web.application import HotRoute
 
 BATCH_ITEMS: Final = 1000
-_TURN: Final = 50
-"""Presentations of a batch after which other requests get their turn."""
+_TURN: Final = 100
+"""Presentations of a batch after which other requests get their turn; BBS proofs among so many
+are settled together."""
 
 _REQUEST_OBJECT: Final = "/v1/request-objects/{identifier}"
 _REQUEST_OBJECT_TYPE: Final = "application/oauth-authz-req+jwt"
-_ASK: Final = frozenset({"policy", "response_mode", "same_device"})
+_ASK: Final = frozenset({"policy", "format", "response_mode", "same_device"})
 
 
 def _json(content: object, status: int = 200) -> Response:
@@ -81,7 +85,11 @@ class _Desk:
 
     async def verify(self, request: Request) -> Response:
         try:
-            return _json(_check(self._service, await bodies.read_json(request)))
+            item = _presented(await bodies.read_json(request))
+            verdict = self._service.check(
+                item.policy, item.presentation, nonce=item.nonce, audience=item.audience
+            )
+            return _json(protocol.write_verdict(verdict))
         except ServiceError as error:
             return problems.problem(error.code)
 
@@ -90,11 +98,10 @@ class _Desk:
             items = _items(await bodies.read_json(request, limit=bodies.BATCH))
         except ServiceError as error:
             return problems.problem(error.code)
-        answers = []
-        for number, item in enumerate(items, start=1):
-            answers.append(_check_item(self._service, item))
-            if number % _TURN == 0:
-                await asyncio.sleep(0)
+        answers: list[JsonObject] = []
+        for start in range(0, len(items), _TURN):
+            answers += _check_together(self._service, items[start : start + _TURN])
+            await asyncio.sleep(0)
         return _json({"items": answers})
 
     async def policies(self) -> Response:
@@ -145,7 +152,7 @@ def _items(body: JsonObject) -> list[JsonValue]:
     return items
 
 
-def _check(service: Verifier, body: JsonValue) -> dict[str, object]:
+def _presented(body: JsonValue) -> model.Presented:
     if not isinstance(body, dict):
         raise ServiceError(Code.MISSING_MEMBER)
     # a `match` on a mapping costs ten times as much, and this is the hottest line there is
@@ -155,23 +162,27 @@ def _check(service: Verifier, body: JsonValue) -> dict[str, object]:
         raise ServiceError(Code.MISSING_MEMBER)
     if not (isinstance(nonce, str) and isinstance(audience, str) and nonce and audience):
         raise ServiceError(Code.MISSING_MEMBER)
-    verdict = service.check(policy_id, presentation, nonce=nonce, audience=audience)
-    if isinstance(verdict, model.Refused):
-        return {"result": "refused", "code": verdict.code}
-    return {
-        "result": "accepted",
-        "policy": verdict.policy,
-        "facts": dict(verdict.facts),
-        "status_age_s": verdict.status_age_s,
-    }
+    return model.Presented(policy_id, presentation, nonce, audience)
 
 
-def _check_item(service: Verifier, item: JsonValue) -> dict[str, object]:
-    """Answer one item; what is wrong with it is said in its place."""
-    try:
-        return _check(service, item)
-    except ServiceError as error:
-        return {"result": "error", "code": error.code.value}
+def _check_together(service: Verifier, items: Sequence[JsonValue]) -> list[JsonObject]:
+    """Answer items in order; what is wrong with one is said in its place."""
+    answers = [_error(Code.MISSING_MEMBER)] * len(items)
+    read: list[tuple[int, model.Presented]] = []
+    for place, item in enumerate(items):
+        with contextlib.suppress(ServiceError):
+            read.append((place, _presented(item)))
+    verdicts = service.check_together([item for _, item in read])
+    for (place, _), verdict in zip(read, verdicts, strict=True):
+        if isinstance(verdict, Code):
+            answers[place] = _error(verdict)
+        else:
+            answers[place] = protocol.write_verdict(verdict)
+    return answers
+
+
+def _error(code: Code) -> JsonObject:
+    return {"result": "error", "code": code.value}
 
 
 async def _request_object(service: Verifier, request: Request, form: dict[str, str]) -> Response:
@@ -200,6 +211,7 @@ def _ask(body: JsonObject) -> model.Ask:
     if not body.keys() <= _ASK:
         raise ServiceError(Code.MISSING_MEMBER)
     mode = body.get("response_mode", ResponseMode.DIRECT_POST_JWT.value)
+    form = body.get("format")
     match body.get("policy"), body.get("same_device"):
         case str(policy_id), None:
             redirect_uri = None
@@ -207,8 +219,11 @@ def _ask(body: JsonObject) -> model.Ask:
             pass
         case _:
             raise ServiceError(Code.MISSING_MEMBER)
-    if mode not in [one.value for one in ResponseMode]:
+    if mode not in [one.value for one in ResponseMode] or form not in (None, *catalogue.FORMATS):
         raise ServiceError(Code.MISSING_MEMBER)
     return model.Ask(
-        policy=policy_id, response_mode=ResponseMode(str(mode)), redirect_uri=redirect_uri
+        policy=policy_id,
+        credential_format=None if form is None else str(form),
+        response_mode=ResponseMode(str(mode)),
+        redirect_uri=redirect_uri,
     )

@@ -77,8 +77,14 @@ class Office:
         *,
         mode: openid4vp.ResponseMode = openid4vp.ResponseMode.DIRECT_POST,
         redirect_uri: str | None = None,
+        credential_format: str | None = None,
     ) -> model.Started:
-        ask = model.Ask(policy=self.policy, response_mode=mode, redirect_uri=redirect_uri)
+        ask = model.Ask(
+            policy=self.policy,
+            credential_format=credential_format,
+            response_mode=mode,
+            redirect_uri=redirect_uri,
+        )
         return self.service.start(ask)
 
     def open_request(self, started: model.Started) -> openid4vp.Request:

@@ -29,6 +29,14 @@ class MemoryStore:
         found = self.requests.get(key)
         return None if found is None else found[0]
 
+    def replace(self, key: bytes, *, old: bytes, new: bytes) -> bool:
+        with self._lock:
+            found = self.requests.get(key)
+            if found is None or found[0] != old:
+                return False
+            self.requests[key] = (new, found[1])
+            return True
+
     def conclude(self, key: bytes, *, answer_key: bytes, sealed: bytes, answer_slot: int) -> bool:
         with self._lock:
             if self.requests.pop(key, None) is None:
