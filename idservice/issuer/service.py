@@ -189,8 +189,6 @@ class Issuer:
                 trust=self._keys.trust,
                 now=now,
             )
-            if isinstance(verified, verify.VerifiedBbs):
-                raise Refused("a format that is not renewed yet")
             shown = formats.read_shown(verified, now=now)
         except (verify.PresentationRefused, CryptoError, ValueError) as error:
             raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED) from error

@@ -5,12 +5,14 @@ tested elsewhere.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from crypto.bbs import jwp, signature
+from crypto.bbs.jwp import HolderSecret, Issued
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
@@ -26,6 +28,8 @@ from idservice.issuer.ports import LastingStore, PendingStore
 from idservice.issuer.schedule import Schedule, StatusKey
 from idservice.issuer.service import Desk, Issuer, Stores
 from idservice.period import Period
+from idservice.verification import formats, showing
+from idservice.verification.trust import AnnouncedBbs
 from tests.fakes import city as cities
 from tests.fakes.certificates import p256
 from tests.fakes.city import FakeCity
@@ -108,6 +112,12 @@ class Office:
         enrolment = self.desk.enrol(person)
         return Resident(office=self), enrolment
 
+    def enrol_bbs(self, record: JsonObject = ADA) -> tuple["BbsResident", Enrolment]:
+        """Enrol somebody for a BBS credential."""
+        person = claims.from_record(record, today=period.day(self.clock.now()))
+        enrolment = self.desk.enrol(person, configuration=catalogue.BBS_CONFIGURATION)
+        return BbsResident(office=self), enrolment
+
     def late(self) -> None:
         """Go to the last days of the present period, in which the next one is served."""
         begun = period.not_before(period.of(self.clock.now()))
@@ -171,6 +181,84 @@ class Resident:
     def indices(self) -> list[int]:
         """Return the status indices of all instances."""
         return [index_of(self.claims(number)) for number in range(len(self.credentials))]
+
+
+@dataclass(slots=True)
+class BbsResident:
+    """Somebody with a wallet that holds BBS credentials."""
+
+    office: Office
+    secret: HolderSecret | None = None
+    commitment: bytes = b""
+    credential: str = ""
+
+    def take(self, enrolment: Enrolment, *, label: str = "holder") -> str:
+        """Walk from the offer to the credential."""
+        return self.issue(self.office.issuer.token(token_request(enrolment)), label=label)
+
+    def take_renewal(self, content: JsonObject, *, label: str) -> str:
+        """Walk from a renewal's offer to the credential."""
+        request = protocol.TokenRequest(code=code_of(content), transaction_code=None)
+        return self.issue(self.office.issuer.token(request), label=label)
+
+    def issue(self, token: offer.Secret, *, label: str = "holder") -> str:
+        """Ask for a credential over a secret made from `label`."""
+        self.secret, self.commitment = jwp.request(random_bytes=cities.chance(label))
+        (self.credential,) = self.office.issuer.credential(token, bbs_body(self.commitment))
+        return self.credential
+
+    @property
+    def announced(self) -> AnnouncedBbs:
+        """What is announced for the credential."""
+        header = base64url.decode(self.credential.split(".")[0])
+        found = [each for each in self.office.city.trust.announced_bbs if each.header == header]
+        (announced,) = found
+        return announced
+
+    @property
+    def issued(self) -> Issued:
+        """The credential, its signature checked as its holder does."""
+        assert self.secret is not None
+        return jwp.receive(
+            self.credential,
+            secret=self.secret,
+            public_key=signature.load_public_key(self.announced.public_key),
+            hashed=self.announced.hashed,
+        )
+
+    def claims(self) -> JsonObject:
+        """Return everything the credential says, by the places of the claims."""
+        return formats.bbs_claims(dict(enumerate(self.issued.payloads)), self.announced)
+
+    def present(
+        self,
+        *,
+        nonce: str | None = None,
+        audience: str | None = None,
+        asked: str = showing.RENEWAL,
+        hidden: Collection[str] = (),
+    ) -> str:
+        """Show everything that is not `hidden` to the issuer."""
+        nonce = nonce or self.office.issuer.nonce()
+        slots = [at for at, name in enumerate(self.announced.slots) if name not in hidden]
+        return jwp.present(
+            self.issued,
+            disclosed=slots,
+            presentation_header=showing.presentation_header(
+                audience=audience or self.office.city.issuer,
+                nonce=nonce,
+                request_hash=showing.direct_request_hash(nonce=nonce, policy=asked),
+                nym_context=None,
+            ),
+            nym_context=None,
+            public_key=signature.load_public_key(self.announced.public_key),
+            hashed=self.announced.hashed,
+            random_bytes=self.office.random_bytes,
+        )
+
+    def renew(self) -> JsonObject:
+        """Ask for a renewal."""
+        return self.office.issuer.renew(self.present())
 
 
 def make(
@@ -276,6 +364,14 @@ def credential_body(
     return {
         "credential_configuration_id": catalogue.CONFIGURATION,
         "proofs": {"jwt": proofs},
+    }
+
+
+def bbs_body(commitment: bytes) -> JsonObject:
+    """Write a request for a BBS credential."""
+    return {
+        "credential_configuration_id": catalogue.BBS_CONFIGURATION,
+        "proofs": {protocol.COMMITMENT: [base64url.encode(commitment)]},
     }
 
 
