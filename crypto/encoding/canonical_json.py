@@ -112,7 +112,9 @@ def _ordered(value: JsonValue) -> Any:
     if type(value) in _AS_IT_IS:
         return value
     if isinstance(value, dict):
-        return {name: _ordered(value[name]) for name in sorted(value, key=_utf16)}
+        plain = "".join(value).isascii()  # then UTF-16 sorts them as Python does
+        names = sorted(value) if plain else sorted(value, key=_utf16)
+        return {name: _ordered(value[name]) for name in names}
     if isinstance(value, list):
         return [_ordered(item) for item in value]
     if isinstance(value, float):

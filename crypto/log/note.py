@@ -5,6 +5,7 @@ Ed25519 over the text, and 0x04, whose signed message `cosignature` makes. Leave
 text means (`checkpoint`) and who is trusted: the keys are the caller's.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -22,6 +23,7 @@ MOST_OCTETS: Final = 512 << 10
 MOST_SIGNATURES: Final = 64
 """Signature lines; the specification demands that at least 16 are read."""
 
+_CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f]")
 _DASH: Final = "— "
 _ID_LENGTH: Final = 4
 _PARTS: Final = 3
@@ -258,7 +260,7 @@ def _parse_signature(line: str) -> Signature:
 
 
 def _check_text(text: str) -> None:
-    if any(character < " " and character != "\n" for character in text):
+    if _CONTROL.search(text):
         raise Malformed("a control character (C2SP signed-note, Format)")
 
 

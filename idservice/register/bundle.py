@@ -98,9 +98,10 @@ def load(
             witnesses, an older history than was seen, or another one.
     """
     outer = _outer(data)
-    inner = canonical_json.serialize({name: outer[name] for name in _INNER})
-    believed = trust.parse(
-        inner, root_fingerprint=None, at_least_version=seen.version if seen else None
+    believed = trust.read(
+        {name: outer[name] for name in _INNER},
+        root_fingerprint=None,
+        at_least_version=seen.version if seen else None,
     )
     payload = members.any_object(outer["payload"])
     held = _Held(members.exact(outer["register"], _REGISTER), payload)
@@ -201,7 +202,8 @@ class _Held:
         earlier = [members.whole(each) for each in members.array(given["earlier"])]
         if len(notes) + len(earlier) > MOST_SIZES or earlier != sorted(set(earlier)):
             raise Malformed("sizes stand in their order, each once, and not too many")
-        self.entries = _entries(members.array(given["entries"]), _policies(payload), notes)
+        self.values = _entries(members.array(given["entries"]), _policies(payload), notes)
+        self.entries = {index: _octets(value) for index, value in self.values.items()}
         outline = Outline(
             size=size,
             indices=frozenset(self.entries),
@@ -218,10 +220,13 @@ class _Held:
         whole = len(self.entries) == self.tree.size
         following = [(index, octets) for index, octets in self.entries.items() if index]
         begun = fold.start(self.entries[0], pin=pin, whole=whole)
-        register = begun.extend(following, heads=self.tree.head)
+        register = begun.extend(following, heads=self.tree.head, values=self._read())
         if not whole:
             self._check_nothing_left_out(register)
         return register
+
+    def _read(self) -> Mapping[int, JsonObject]:
+        return {index: each for index, each in self.values.items() if isinstance(each, dict)}
 
     def _check_nothing_left_out(self, register: Register) -> None:
         """Check that a summary covers what is not here, and that nothing is decided after it."""
@@ -259,10 +264,11 @@ def _policies(payload: JsonObject) -> Mapping[str, JsonValue]:
 
 def _entries(
     given: list[JsonValue], policies: Mapping[str, JsonValue], notes: Sequence[str]
-) -> dict[int, bytes]:
+) -> dict[int, JsonValue]:
+    """Read number and entry of each; what stands elsewhere in the file is put back."""
     if len(given) > MOST_ENTRIES:
         raise Malformed("too many entries")
-    found: dict[int, bytes] = {}
+    found: dict[int, JsonValue] = {}
     last = -1
     for each in given:
         pair = members.array(each)
@@ -273,13 +279,14 @@ def _entries(
     return found
 
 
-def _unfold(value: JsonValue, policies: Mapping[str, JsonValue], notes: Sequence[str]) -> bytes:
-    """Return the entry's octets; what stands elsewhere in the file is put back.
+def _octets(value: JsonValue) -> bytes:
+    """Write the entry; one that is no JSON of ours is carried as base64url, and means nothing."""
+    return base64url.decode(value) if isinstance(value, str) else canonical_json.serialize(value)
 
-    An entry that is no JSON of ours is carried as base64url, and read as what it is: nothing.
-    """
+
+def _unfold(value: JsonValue, policies: Mapping[str, JsonValue], notes: Sequence[str]) -> JsonValue:
     if isinstance(value, str):
-        return base64url.decode(value)
+        return value
     each = members.any_object(value)
     for name in _NOTES:
         place = each.get(name)
@@ -293,7 +300,7 @@ def _unfold(value: JsonValue, policies: Mapping[str, JsonValue], notes: Sequence
         if name not in policies:
             raise Malformed("a policy is missing")
         each = {**each, "change": {**decided, "policy": policies[name]}}
-    return canonical_json.serialize(each)
+    return each
 
 
 def _fold_in(octets: bytes, policies: Mapping[str, JsonValue], notes: dict[str, int]) -> JsonValue:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Final, Self
 
+from crypto.encoding.canonical_json import JsonValue
 from crypto.errors import Malformed, Refused, Untrusted
 from crypto.instant import UnixSeconds
 from crypto.log import cosignature, partial, tree
@@ -80,16 +81,23 @@ class Register:
         found = self._ledger.summary_at
         return found if found >= self._ledger.decided_at else None
 
-    def extend(self, entries: Iterable[tuple[int, bytes]], *, heads: Heads) -> Self:
+    def extend(
+        self,
+        entries: Iterable[tuple[int, bytes]],
+        *,
+        heads: Heads,
+        values: Mapping[int, JsonValue] = MappingProxyType({}),
+    ) -> Self:
         """Fold more entries.
 
         Args:
             entries: number and octets, in the order of the log, from `size` on.
             heads: of a tree that contains them.
+            values: what octets were written from, by number, where the caller wrote them.
         """
         turn = Turn(self._ledger.copy(), heads)
         for index, octets in entries:
-            turn.take(index, octets)
+            turn.take(index, octets, values.get(index))
         return replace(self, _ledger=turn.ledger)
 
     def state(self, *, at: UnixSeconds) -> Digest:

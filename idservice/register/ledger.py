@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, assert_never
 
+from crypto.encoding.canonical_json import JsonValue
 from crypto.errors import CryptoError, Malformed, Refused
 from crypto.instant import UnixSeconds
 from crypto.log import checkpoint, cosignature
@@ -118,13 +119,13 @@ class Turn:
         self._heads = heads
         self._checked: dict[tuple[Digest, int], Witnessed] = {}
 
-    def take(self, index: int, octets: bytes) -> None:
-        """Fold one entry; what does not count changes nothing but the list of refusals."""
+    def take(self, index: int, octets: bytes, value: JsonValue) -> None:
+        """Fold one entry, of which `value` may be known; one that does not count is listed."""
         if index < self.ledger.size or (self.ledger.whole and index != self.ledger.size):
             raise ValueError("entries come in their order")
         self.ledger.size = index + 1
         try:
-            self._apply(index, octets, wire.parse(octets))
+            self._apply(index, octets, wire.parse(octets) if value is None else wire.read(value))
         except Malformed:
             self._refuse(index, Reason.MALFORMED)
         except Refused:
@@ -298,8 +299,8 @@ class Turn:
         self._keep(replace(course, enacted=enacted))
 
     def _record(self, course: Course, enacted: Enacted) -> None:
-        decided, subject = course.proposal.change, course.proposal.change.subject
-        entries = (course.index, enacted.index)
+        decided, entries = course.proposal.change, (course.index, enacted.index)
+        subject = decided.subject
         before = self.ledger.records.get(subject)
         match decided:
             case CharterChange():

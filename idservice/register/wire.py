@@ -5,6 +5,7 @@ and one digest. Left out: what the values mean (`entry`), and which of them coun
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final, TypeVar, assert_never
 
 from crypto.encoding import base64url, canonical_json, members
@@ -113,7 +114,13 @@ def _signature(value: JsonValue) -> bytes:
 
 
 def _note(value: JsonValue) -> Note:
-    return note.parse(members.text(value).encode())
+    return _parse_note(members.text(value))
+
+
+@lru_cache(maxsize=64)
+def _parse_note(text: str) -> Note:
+    """Read a checkpoint; what one sitting decides stands between the same two."""
+    return note.parse(text.encode())
 
 
 def _write_note(signed: Note) -> str:

@@ -284,6 +284,9 @@ def sentence(value: JsonValue, *, longest: int) -> str:
     text = members.text(value)
     if not text.strip() or len(text) > longest:
         raise Malformed("a text is empty or too long")
-    if any(unicodedata.category(each) in _UNSEEN and each not in _JOINERS for each in text):
+    plain = text.isascii() and text.isprintable()
+    if not plain and any(
+        unicodedata.category(each) in _UNSEEN and each not in _JOINERS for each in text
+    ):
         raise Malformed("a text has control, direction or unassigned characters")
     return text

@@ -203,7 +203,18 @@ def parse(
     """
     if len(data) > LARGEST_BUNDLE:
         raise Malformed("bundle too large")
-    outer = members.exact(canonical_json.parse_canonical(data), _BUNDLE)
+    return read(
+        canonical_json.parse_canonical(data),
+        root_fingerprint=root_fingerprint,
+        at_least_version=at_least_version,
+    )
+
+
+def read(
+    value: JsonValue, *, root_fingerprint: bytes | None, at_least_version: int | None
+) -> TrustBundle:
+    """Check a bundle that was parsed as JSON already; otherwise as `parse`."""
+    outer = members.exact(value, _BUNDLE)
     der = base64url.decode(members.text(outer["root"]))
     found = hashlib.sha256(der).digest()
     if root_fingerprint is not None and not hmac.compare_digest(found, root_fingerprint):

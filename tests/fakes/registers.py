@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from crypto.encoding import base64url
+from crypto.encoding import base64url, members
 from crypto.encoding.canonical_json import JsonObject
 from crypto.instant import UnixSeconds
 from crypto.log import checkpoint, ed25519, partial, tree
@@ -12,9 +12,9 @@ from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.note import Note
 from crypto.log.tree import TreeHead
 from idservice.period import DAY, day
-from idservice.register import approval, change, charter, entry, fold, wire
+from idservice.register import approval, bundle, change, charter, entry, fold, wire
 from idservice.register.approval import Scope
-from idservice.register.change import Change, CharterChange, PolicyChange
+from idservice.register.change import Change, CharterChange, Delegation, PolicyChange, Routine
 from idservice.register.charter import Charter
 from idservice.register.entry import (
     Approval,
@@ -24,6 +24,7 @@ from idservice.register.entry import (
     Entry,
     Founding,
     Proposal,
+    RoutineEntry,
     Statement,
     Summary,
     Vote,
@@ -31,7 +32,9 @@ from idservice.register.entry import (
 from idservice.register.fold import Register
 from idservice.register.state import InForce
 from idservice.verification import policy
+from idservice.verification.policy import Policy
 from tests.fakes import notaries
+from tests.fakes.city import FakeCity
 
 ORIGIN = "log.example/register"
 BEGIN = 1_767_571_200
@@ -227,6 +230,16 @@ class City:
         self.enact(statement, c1=c1, c2=c2, votes=self.votes(statement, seats))
         return proposal
 
+    def sit(self, changes: Sequence[Change]) -> None:
+        """Let the board decide several changes between the same two checkpoints."""
+        proposals = [self.propose(each) for each in changes]
+        c1 = self.note()
+        self.wait(NOTICE)
+        c2 = self.note()
+        for proposal in proposals:
+            statement = self.statement(proposal, c2)
+            self.enact(statement, c1=c1, c2=c2, votes=self.votes(statement, ENOUGH))
+
     def summarise(self) -> int:
         signed = self.signed()
         state = self.register().state(at=UnixSeconds(self.now))
@@ -252,3 +265,55 @@ def lasts(said: Change) -> date:
 
 def leaves(entries: Sequence[bytes]) -> partial.PartialTree:
     return partial.whole(map(tree.leaf_hash, entries))
+
+
+def of_city(made: FakeCity, *, policies: Sequence[Policy] | None = None, sitting: int = 40) -> City:
+    """Return a register in which all that a city's bundle says was decided, summary included.
+
+    Args:
+        made: whose root key is delegated to announce keys.
+        policies: instead of the city's own.
+        sitting: how many policies the board enacts at once.
+    """
+    root = made.root_key.public_key().public_bytes_raw()
+    delegation = Delegation(
+        label="city-root",
+        key=ed25519.PublicKey(root),
+        routine=(Routine.ANNOUNCEMENT,),
+        most=100,
+        until=SUNSET,
+    )
+    payload = made.payload
+    said = board(
+        city=payload["city"],
+        languages=payload["languages"],
+        root=base64url.encode(made.trust.root_fingerprint),
+        sunset="2041-01-01",
+    )
+    city = City(charter=said, founding=(Founding(change=delegation, in_force_until=SUNSET),))
+    chosen = list(made.policies.values() if policies is None else policies)
+    sittings = [chosen[begin : begin + sitting] for begin in range(0, len(chosen), sitting)]
+    city.now = made.now - len(sittings) * (NOTICE + 1)
+    for value in members.array(payload["announced"]):
+        announced = change.announcement(value)
+        message = approval.routine_message(delegation.label, announced, scope=city.scope)
+        city.append(
+            RoutineEntry(
+                delegation=delegation.label,
+                change=announced,
+                signature=made.root_key.sign(message),
+            )
+        )
+    for each in sittings:
+        city.sit([PolicyChange(policy=one) for one in each])
+    city.now = made.now
+    city.summarise()
+    return city
+
+
+def bundled(
+    made: FakeCity, city: City, *, payload: JsonObject | None = None, earlier: Sequence[int] = ()
+) -> bytes:
+    """Return the city's bundle with the register beside it."""
+    signed = made.bundle if payload is None else made.sign_bundle(payload)
+    return bundle.write(signed, entries=city.entries, head=city.note(), earlier=earlier)
