@@ -2,14 +2,12 @@
 
 DESIGN section 4, road 5. In this order for SD-JWT: algorithm and type, the key by `x5c` up to the
 city root in the bundle and among the announced ones, the issuer's signature, disclosures, the
-holder's answer, issuer, times, type and status reference, status, policy. For BBS: everything
-that can be compared (`showing`), policy, and then the proof, because it costs most; there is no
-status. Nothing is fetched, and nothing of a holder is kept. Left out: whether the nonce was used
-before (the caller draws it and uses it once) and whether the policy is in force and for this
-audience (the verifier's service).
-
-What is kept between calls is which announced chains lead to the root, by their exact text; their
-validity is looked at again in each call.
+holder's answer, issuer, times, type and status reference, status, policy. For BBS: what can be
+compared (`showing`), policy, and then the proof, because it costs most; there is no status.
+Nothing is fetched, and of a holder nothing is kept: only which announced chains lead to the root,
+by their exact text, and their validity is looked at again in each call. Left out: whether the
+nonce was used before (the caller draws it and uses it once) and whether the policy is in force
+and for this audience (the verifier's service).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -40,6 +38,7 @@ from crypto.status import reference
 from crypto.x509 import chain, x5c
 from crypto.x509.chain import Leaf
 from crypto.x509.profile import Role
+from idservice import catalogue
 from idservice.errors import Refusal
 from idservice.verification import formats, showing
 from idservice.verification import status as status_lists
@@ -348,13 +347,13 @@ def _compare(
     presentation: str, policy: Policy, question: Question, trust: TrustBundle, now: UnixSeconds
 ) -> tuple[Compared, Accepted]:
     """Say what a BBS showing will mean if its proof holds; without that it means nothing."""
-    compared = showing.compare(presentation, question, trust=trust, now=now)
-    announced = compared.announced
-    if announced.vct != policy.vct or announced.format not in policy.formats:
+    if catalogue.BBS_FORMAT not in policy.formats:
         raise PresentationRefused(Refusal.POLICY)
-    facts = policy_facts(compared.claims, policy)
-    name = compared.unverified.pseudonym
-    return compared, Accepted(policy.id, MappingProxyType(facts), None, name)
+    compared = showing.compare(presentation, question, trust=trust, now=now)
+    if compared.announced.vct != policy.vct:
+        raise PresentationRefused(Refusal.POLICY)
+    facts = MappingProxyType(policy_facts(compared.claims, policy))
+    return compared, Accepted(policy.id, facts, None, compared.unverified.pseudonym)
 
 
 def _prove(compared: Compared) -> None:

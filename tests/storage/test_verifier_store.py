@@ -70,6 +70,26 @@ def test_an_open_request_is_found_until_it_is_answered(store: Store) -> None:
     assert store.answer(PLACE) == (b"sealed answer", True)
 
 
+def test_a_row_is_replaced_only_by_whoever_saw_it_last(store: Store) -> None:
+    assert not store.replace(KEY, old=b"sealed request", new=b"longer")
+    ask(store)
+    assert store.replace(KEY, old=b"sealed request", new=b"longer")
+    assert not store.replace(KEY, old=b"sealed request", new=b"another")
+    assert store.request(KEY) == b"longer"
+    assert answer(store)
+    assert not store.replace(KEY, old=b"longer", new=b"after the answer")
+    assert store.request(KEY) is None
+
+
+def test_a_replaced_row_goes_in_its_own_time(store: Store) -> None:
+    ask(store, slot=10)
+    store.replace(KEY, old=b"sealed request", new=b"longer")
+    store.reap(slot=9)
+    assert store.request(KEY) == b"longer"
+    store.reap(slot=10)
+    assert store.request(KEY) is None
+
+
 def test_a_request_is_concluded_once(store: Store) -> None:
     ask(store)
     assert answer(store)
