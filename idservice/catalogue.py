@@ -19,6 +19,10 @@ CONFIGURATIONS: Final = (CONFIGURATION, BBS_CONFIGURATION)
 FORMAT: Final = "dc+sd-jwt"
 BBS_FORMAT: Final = "jwp+bbs"
 FORMATS: Final = (FORMAT, BBS_FORMAT)
+CONFIGURATION_OF: Final[Mapping[str, str]] = MappingProxyType(
+    dict(zip(FORMATS, CONFIGURATIONS, strict=True))
+)
+"""The configuration in which a format is issued."""
 BATCH: Final = 20
 """Instances in one issuing: one kept unshown for renewal, the others shown once each."""
 

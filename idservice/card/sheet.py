@@ -6,11 +6,13 @@ a page of its own, to be kept elsewhere. Nothing of the person is on either page
 """
 
 import io
+from dataclasses import dataclass, field
 from typing import Final
 
 import segno
 
 from crypto.encoding.canonical_json import JsonValue
+from idservice import catalogue
 from idservice.card import layout, scripts
 from idservice.card.layout import Typefaces
 from idservice.card.scripts import Drawable
@@ -34,6 +36,29 @@ _WORDS: Final[dict[str, JsonValue]] = {
     "thief renews it.",
     "slip_square": "QR code of the same letters",
 }
+_BBS_WORDS: Final[dict[str, JsonValue]] = {
+    "slip_use": "Phone lost or stolen? With these letters the card is not renewed any more, and "
+    "ends within 32 days. Until then, whoever has the phone and its passphrase can show it. Read "
+    "them out at any desk, send them by post, or type them into a wallet. They are enough: "
+    "nobody needs to know who you are.",
+    "slip_lost": "Slip lost? While you have the phone, let the wallet forget the card and come "
+    "for a new one. Without slip and phone the card ends by itself within 32 days, unless a "
+    "thief renews it.",
+}
+"""Where withdrawal acts by refusing renewal only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Handed:
+    """What the sheet is for."""
+
+    link: str = field(repr=False)
+    """The offer."""
+    slip: str = field(repr=False)
+    """27 letters and digits in groups."""
+    root: str
+    """The fingerprint of the city root, in groups."""
+    configuration: str
 
 
 def city(name: str, *, fonts: Typefaces) -> Drawable:
@@ -45,14 +70,12 @@ def city(name: str, *, fonts: Typefaces) -> Drawable:
     return scripts.drawable(name, field="city", families=fonts.families)
 
 
-def print_pdf(city: Drawable, *, link: str, slip: str, root: str, fonts: Typefaces) -> bytes:
+def print_pdf(city: Drawable, handed: Handed, *, fonts: Typefaces) -> bytes:
     """Return the sheet as PDF.
 
     Args:
         city: its name.
-        link: the offer.
-        slip: 27 letters and digits in groups.
-        root: the fingerprint of the city root, in groups.
+        handed: what leaves the desk with the resident.
         fonts: what may be drawn with.
 
     Raises:
@@ -62,12 +85,12 @@ def print_pdf(city: Drawable, *, link: str, slip: str, root: str, fonts: Typefac
         "title": "Enrolment sheet",
         "lang": "en",
         "fonts": [family.name for family in fonts.families],
-        "words": _WORDS,
+        "words": _WORDS if handed.configuration == catalogue.CONFIGURATION else _WORDS | _BBS_WORDS,
         "city": layout.value(city),
-        "offer": list(_square(link)),
-        "root": root,
-        "slip": slip,
-        "slip_square": list(_square(slip)),
+        "offer": list(_square(handed.link)),
+        "root": handed.root,
+        "slip": handed.slip,
+        "slip_square": list(_square(handed.slip)),
     }
     return layout.compile_pdf("sheet.typ", data, fonts=fonts)
 

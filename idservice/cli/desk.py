@@ -20,11 +20,14 @@ import typer
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Malformed
+from crypto.instant import UnixSeconds
+from idservice import catalogue, period
 from idservice.card import portrait
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Enrolment
 from idservice.verification import trust
+from idservice.verification.trust import TrustBundle
 
 ADULT: Final = 18
 WIDTH: Final = 78
@@ -37,10 +40,22 @@ _SLIP: Final = """\
 Whoever has these letters can end the card. Give them to the resident on paper,
 to be kept apart from the phone, where nobody else reads it. If the phone is
 lost or stolen, they are read out at any desk, sent by post or typed into
-`idservice wallet withdraw`; from the next list on, signed every night, every
+`idservice wallet withdraw`; """
+_SLIPS: Final = {
+    catalogue.CONFIGURATION: _SLIP
+    + """\
+from the next list on, signed every night, every
 copy of the card is refused. The city has no copy of the slip. Without slip and
 phone the card runs out by itself, five weeks later at most, if nobody who has
-the phone and its passphrase renews it."""
+the phone and its passphrase renews it.""",
+    catalogue.BBS_CONFIGURATION: _SLIP
+    + """\
+from then on nobody can renew the card. Until
+it ends, 32 days later at most, whoever has the phone and its passphrase can
+still show it: nothing in what is shown tells one card from another, so none can
+be refused alone. The city has no copy of the slip. Without slip and phone the
+card runs out by itself, in the same 32 days, if nobody renews it.""",
+}
 
 _NAMES: Final = (
     ("given_name", "Given names"),
@@ -69,6 +84,7 @@ class Handed:
     enrolment: Enrolment = field(repr=False)
     root: str
     """Fingerprint of the city root, in groups."""
+    configuration: str
 
     @property
     def link(self) -> str:
@@ -93,14 +109,25 @@ def read_person(data: bytes, *, photo: bytes | None, today: date) -> Person:
     return claims.from_record(record, today=today)
 
 
-def read_root(bundle: bytes) -> str:
-    """Return the fingerprint of the city root from the issuer's own bundle.
+def read_bundle(data: bytes) -> TrustBundle:
+    """Read the issuer's own bundle.
 
     Raises:
         Malformed, Refused: not a bundle.
     """
-    read = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
-    return trust.fingerprint_text(read.root_fingerprint)
+    return trust.parse(data, root_fingerprint=None, at_least_version=None)
+
+
+def check_announced(bundle: TrustBundle, *, configuration: str, now: UnixSeconds) -> None:
+    """Refuse to offer what the issuer has no key for now.
+
+    Raises:
+        NotEnrolled: nothing is announced for the present period.
+    """
+    here = period.of(now)
+    plain = bundle.find(configuration=configuration, period=here)
+    if plain is None and bundle.find_bbs(configuration=configuration, period=here) is None:
+        raise NotEnrolled("no key is announced for this format now: `idservice init announce`")
 
 
 def check_guardian(person: Person, *, present: bool, today: date) -> None:
@@ -177,7 +204,7 @@ def screen(handed: Handed, *, colour: bool) -> list[str]:
         "",
         "   " + handed.enrolment.slip,
         "",
-        _SLIP,
+        _SLIPS[handed.configuration],
         "",
     ]
 
@@ -189,6 +216,7 @@ def _json(handed: Handed) -> dict[str, str]:
         "transaction_code": handed.enrolment.transaction_code,
         "slip": handed.enrolment.slip,
         "root_fingerprint": handed.root,
+        "credential_configuration_id": handed.configuration,
     }
 
 

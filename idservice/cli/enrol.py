@@ -16,13 +16,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from crypto.errors import CryptoError
-from idservice import clock, period
+from idservice import catalogue, clock, period
 from idservice.apps import keys, settings
 from idservice.card import face, layout, output, sheet
 from idservice.card.refusal import CannotPrint, CannotWrite
@@ -35,6 +35,7 @@ from idservice.issuer.service import Desk, Stores
 from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
+from idservice.verification import trust
 
 _LARGEST_FILE: Final = 32 * 1024 * 1024
 _STANDARD: Final = Path("-")
@@ -64,6 +65,7 @@ class _Printing:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Enrolling:
     folder: Path
+    configuration: str
     record: Path | None
     photo: Path | None
     guardian_present: bool
@@ -117,6 +119,13 @@ def enrol(  # noqa: PLR0913, a command line is its options
             "--from", metavar="RECORD", help="Enrol from this record, ask nothing; - reads it."
         ),
     ] = None,
+    credential_format: Annotated[
+        Literal["dc+sd-jwt", "jwp+bbs"],
+        typer.Option(
+            "--format",
+            help="jwp+bbs: experimental, nobody can link its showings; withdrawal acts late.",
+        ),
+    ] = catalogue.FORMAT,
     guardian_present: Annotated[
         bool,
         typer.Option("--guardian-present", help="With --from, for ages 10 to 17; written nowhere."),
@@ -138,7 +147,8 @@ def enrol(  # noqa: PLR0913, a command line is its options
     """
     with _exits():
         if print_record is not None and out is not None and folder is None:
-            _unused("--print", record, sheet_file, guardian_present, clock_offset)
+            other_format = credential_format != catalogue.FORMAT
+            _unused("--print", record, sheet_file, guardian_present, clock_offset, other_format)
             _print(
                 _Printing(
                     record=print_record,
@@ -158,6 +168,7 @@ def enrol(  # noqa: PLR0913, a command line is its options
             _enrol(
                 _Enrolling(
                     folder=folder,
+                    configuration=catalogue.CONFIGURATION_OF[credential_format],
                     record=record,
                     photo=photo,
                     guardian_present=guardian_present,
@@ -207,7 +218,9 @@ def _enrol(told: _Enrolling) -> None:
     office = settings.issuer(told.folder, environ=os.environ, clock_offset=told.clock_offset)
     time = clock.SystemClock(offset=told.clock_offset)
     today = period.day(time.now())
-    root = desk.read_root(_read(told.folder / keys.BUNDLE))
+    bundle = desk.read_bundle(_read(told.folder / keys.BUNDLE))
+    desk.check_announced(bundle, configuration=told.configuration, now=time.now())
+    root = trust.fingerprint_text(bundle.root_fingerprint)
     if told.sheet is not None:
         output.check(told.sheet, replace=told.force)
     with layout.typefaces(told.font) as fonts:
@@ -218,12 +231,19 @@ def _enrol(told: _Enrolling) -> None:
             person = desk.read_person(_read(told.record), photo=_photo(told.photo), today=today)
             desk.check_guardian(person, present=told.guardian_present, today=today)
         with _desk(office, time) as clerk:
-            enrolment = clerk.enrol(person)
-        handed = desk.Handed(enrolment=enrolment, root=root)
+            enrolment = clerk.enrol(person, configuration=told.configuration)
+        handed = desk.Handed(enrolment=enrolment, root=root, configuration=told.configuration)
         desk.show(handed, as_json=told.as_json, clear=told.record is None)
         if told.sheet is not None:
             paper = sheet.print_pdf(
-                city, link=handed.link, slip=enrolment.slip, root=root, fonts=fonts
+                city,
+                sheet.Handed(
+                    link=handed.link,
+                    slip=enrolment.slip,
+                    root=root,
+                    configuration=told.configuration,
+                ),
+                fonts=fonts,
             )
             output.write(told.sheet, paper, replace=told.force)
 

@@ -61,7 +61,7 @@ def init_city(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a city: root, issuer keys for three periods, and the first trust bundle."""
+    """Make a city: root, issuer keys of each format for three periods, the first trust bundle."""
     city = City(
         name=name,
         issuer=issuer,
@@ -190,7 +190,7 @@ def init_announce(
     clock_offset: Offset = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Make the keys that are missing, up to two periods ahead, and publish the next bundle."""
+    """Make keys that are missing, of each format, two periods ahead; publish the next bundle."""
     with _misuse_told():
         chances = _chances(_offset(folder, clock_offset))
         bundle = founding.announce(folder, residents=residents, chances=chances)
@@ -225,6 +225,10 @@ def _bundle_told(bundle: TrustBundle) -> dict[str, object]:
         "root_fingerprint": trust.fingerprint_text(bundle.root_fingerprint),
         "bundle_version": bundle.version,
         "periods": [each.period for each in bundle.announced],
+        "formats": sorted(
+            {each.format for each in bundle.announced}
+            | {each.format for each in bundle.announced_bbs}
+        ),
         "demonstration": bundle.demonstration,
     }
 

@@ -7,6 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from idservice import catalogue
 from idservice.apps import city_folder
 from idservice.cli import init
 from idservice.verification import trust
@@ -77,6 +78,8 @@ def test_the_whole_preparation_in_json(tmp_path: Path, wish: Path) -> None:
         2,
         3,
     ]
+    assert city["formats"] == announced["formats"] == ["dc+sd-jwt", "jwp+bbs"]
+    assert f"issuer/keys/{catalogue.BBS_CONFIGURATION}-{city['periods'][0]}.key" in city["made"]
     assert admitted["policies"] == ["library-card"]
     assert admitted["client_ids"][0].startswith("x509_hash:")
     assert city["root_fingerprint"] == announced["root_fingerprint"]
