@@ -216,7 +216,6 @@ def _json(handed: Handed) -> dict[str, str]:
         "transaction_code": handed.enrolment.transaction_code,
         "slip": handed.enrolment.slip,
         "root_fingerprint": handed.root,
-        "credential_configuration_id": handed.configuration,
     }
 
 
