@@ -73,7 +73,7 @@ def octets(presentation):
 
 
 @pytest.mark.attack("PRIV-002")
-@pytest.mark.threat("T01")
+@pytest.mark.threat("T69")
 def test_issuer_that_recorded_everything_finds_nothing_of_it_in_a_showing(holder):
     """It keeps the request and the credential, and pools them with what a verifier received."""
     (request,) = [one for one in holder.wire.sent if one.url.endswith("/credential")]
@@ -88,7 +88,7 @@ def test_issuer_that_recorded_everything_finds_nothing_of_it_in_a_showing(holder
 
 
 @pytest.mark.attack("PRIV-003")
-@pytest.mark.threat("T01")
+@pytest.mark.threat("T69")
 def test_two_verifiers_find_nothing_equal_but_what_everybody_shows(holder, city):
     first, second = (jwp.parse(show(holder, name)) for name in ("library", "bar"))
     assert first.header == second.header == city.announced_bbs.header
@@ -198,6 +198,7 @@ def test_request_that_is_not_the_verifiers_is_not_answered_at_all(holder, forge)
 
 
 @pytest.mark.attack("BBS-029")
+@pytest.mark.threat("T70")
 def test_names_at_two_policies_or_of_two_people_have_nothing_in_common(city):
     """Both policies use the same label; a request that names another is not listened to."""
     policies = [{**one, "pseudonym": "member"} for one in city.payload["policies"]]
@@ -215,6 +216,7 @@ def test_names_at_two_policies_or_of_two_people_have_nothing_in_common(city):
 
 
 @pytest.mark.attack("BBS-029")
+@pytest.mark.threat("T70")
 @pytest.mark.parametrize("label", ["x", None])
 def test_verifier_cannot_get_a_name_by_asking(holder, label):
     asked = asking(holder, "bar")

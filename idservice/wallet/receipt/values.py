@@ -1,9 +1,9 @@
 """What the claims of a credential may look like, whatever its format.
 
 DESIGN section 3, "Claims": every claim of the catalogue, in the catalogue's shape, so that no
-value can hide a mark in a member, a character or a length that no terminal shows. How the claims
-stand in a credential is for `wallet/announced.py` (SD-JWT) and `bbs.py`; whether a value is true
-nobody but its holder can say.
+value can hide a mark in a member, a character, a spelling or a length that no terminal shows. How
+the claims stand in a credential is for `wallet/announced.py` (SD-JWT) and `bbs.py`; whether a
+value is true nobody but its holder can say.
 """
 
 import unicodedata
@@ -18,6 +18,10 @@ LONGEST_TEXT: Final = 1024
 PORTRAIT_PREFIX: Final = "data:image/jpeg;base64,"
 
 _JOINERS = "\u200c\u200d"
+_FIRST_JOINED = "\u0590"
+"""Before it stand the scripts whose letters are never joined by an unseen character."""
+_BLANKS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs that look like nothing."""
 _BOOLEANS = frozenset({"resident", *catalogue.AGE_CLAIMS})
 _LONGEST_PORTRAIT = len(PORTRAIT_PREFIX) + catalogue.PORTRAIT_LIMIT // 3 * 4 + 4
 
@@ -65,5 +69,19 @@ def _check_value(name: str, value: JsonValue) -> None:
 
 
 def _is_visible(text: str) -> bool:
-    """Say whether a terminal would show all of it: no control, direction or unknown character."""
-    return all(unicodedata.category(one)[0] != "C" or one in _JOINERS for one in text)
+    """Say whether a terminal would show all of it, and as nothing else: one look, one spelling."""
+    if text != text.strip() or not unicodedata.is_normalized("NFC", text):
+        return False
+    around = zip(f" {text[:-1]}", text, f"{text[1:]} ", strict=True)
+    return all(
+        _joins(before, after) if one in _JOINERS else _is_seen(one) for before, one, after in around
+    )
+
+
+def _is_seen(character: str) -> bool:
+    """Say no to control, direction, unknown and empty-looking characters."""
+    return unicodedata.category(character)[0] != "C" and character not in _BLANKS
+
+
+def _joins(before: str, after: str) -> bool:
+    return min(before, after) >= _FIRST_JOINED

@@ -257,6 +257,7 @@ def test_both_kinds_of_card_from_two_enrolments(town):
     assert town.visit(service, "library")["status_age_s"] is None
 
 
+@pytest.mark.threat("T70")
 def test_name_is_the_same_in_a_period_and_only_at_its_policy(town):
     service, _ = town.holder()
     neighbour, _ = town.holder("neighbour")
@@ -288,6 +289,7 @@ def test_renewed_before_the_boundary_and_switched_at_it(town):
         assert town.visit(service, "bar")["result"] == "accepted"
 
 
+@pytest.mark.threat("T71")
 def test_card_that_was_not_renewed_ends_a_day_after_its_period(town):
     service, _ = town.holder()
     town.clock.time = town.boundary() + period.DAY - 1
@@ -297,6 +299,7 @@ def test_card_that_was_not_renewed_ends_a_day_after_its_period(town):
     assert found.sentence == "You have no card that is valid today."
 
 
+@pytest.mark.threat("T71")
 def test_slip_bars_the_renewal_and_the_card_ends_with_its_period(town):
     service, enrolled = town.holder()
     service.withdraw(enrolled.slip)
@@ -333,7 +336,7 @@ def test_answer_handed_over_is_checked_over_http(town, wrong):
         }
 
 
-@pytest.mark.threat("T01")
+@pytest.mark.threat("T69")
 def test_pooled_stores_hold_nothing_of_a_showing_or_an_issuing(town):
     """Everything written down by issuer and verifiers, against everything sent."""
     service, _ = town.holder()

@@ -240,6 +240,10 @@ TAGS = {
     "number for text": (other_claims(given_name=7), "given_name"),
     "text for flag": (other_claims(age_over_18="yes"), "age_over_18"),
     "hidden character": (other_claims(given_name="Ada\u202e"), "given_name"),
+    "another spelling of a letter": (other_claims(given_name="A\u0301da"), "given_name"),
+    "joiner that joins nothing": (other_claims(locality="Exam\u200dpleton"), "locality"),
+    "letter that looks like nothing": (other_claims(locality="Exampleton\u3164"), "locality"),
+    "blank at the end": (other_claims(locality="Exampleton "), "locality"),
     "long text": (other_claims(locality="x" * 5000), "locality"),
     "not a resident": (other_claims(resident=False), "resident"),
 }

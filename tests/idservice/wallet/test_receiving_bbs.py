@@ -241,6 +241,10 @@ TAGS = {
     "flag as a number": (content(age_over_18=b"1"), "age_over_18"),
     "empty text": (content(gender=b'""'), "gender"),
     "hidden character": (content(given_name='"Ada\u202e"'.encode()), "given_name"),
+    "another spelling of a letter": (content(given_name='"A\u0301da"'.encode()), "given_name"),
+    "joiner that joins nothing": (content(locality='"Exam\u200cpleton"'.encode()), "locality"),
+    "letter that looks like nothing": (content(locality='"A\u2800"'.encode()), "locality"),
+    "blank before": (content(locality=b'" Exampleton"'), "locality"),
     "long text": (content(locality=b'"' + b"x" * 5000 + b'"'), "locality"),
     "not a resident": (content(resident=b"false"), "resident"),
     "resident absent": (content(resident=b"null"), "resident"),
@@ -263,6 +267,7 @@ TAGS = {
 
 
 @pytest.mark.threat("T04")
+@pytest.mark.threat("T69")
 @pytest.mark.parametrize("name", TAGS)
 def test_tagging_issuer_is_refused(holder, name):
     issuing, words = TAGS[name]
@@ -273,6 +278,22 @@ def test_tagging_issuer_is_refused(holder, name):
     assert "tag" not in str(refused.value)
     holder.wire.bbs_issuing = fake_wire.honest_bbs
     assert holder.receive_bbs().lasting
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Jos\u00e9",
+        "O'Brien-Sm\u00edth",
+        "\u0646\u0645\u200c\u0647",
+        "\u0915\u094d\u200d\u0937",
+        "\u5c71\u7530 \u592a\u90ce",
+        "\u845b\U000e0100\u98fe",
+    ],
+)
+def test_names_of_all_scripts_are_kept(holder, name):
+    holder.wire.bbs_issuing = content(given_name=canonical_json.serialize(name))
+    assert holder.service.says(holder.receive_bbs())["given_name"] == name
 
 
 def test_what_could_mark_is_called_so(holder):

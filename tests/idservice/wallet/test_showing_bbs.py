@@ -177,7 +177,7 @@ def test_answer_is_worth_nothing_elsewhere(holder, changes, code):
 # any number of times
 
 
-@pytest.mark.threat("T01")
+@pytest.mark.threat("T69")
 def test_showings_have_nothing_in_common_but_what_everybody_has(holder):
     seen = [jwp.parse(show(holder, nonce=f"question-{number}")[1]) for number in range(3)]
     assert len({one.header for one in seen}) == 1
@@ -222,6 +222,7 @@ def named(holder, **changes):
     return jwp.parse(presentation).pseudonym
 
 
+@pytest.mark.threat("T70")
 def test_no_name_is_shown_without_a_yes_of_its_own(holder):
     asked, presentation = show(holder, shared=("given_name",))
     assert asked.found.pseudonym == "member"
@@ -255,6 +256,7 @@ def next_period(city, commitment):
     return city.issue_bbs(RESIDENT, commitment, announced=entry)
 
 
+@pytest.mark.threat("T70")
 def test_context_is_derived_from_the_policy_and_never_from_the_request(holder):
     verifier = holder.city.verifiers["library"]
     asking = fake_wire.asking(verifier, query=query(verifier))
