@@ -1,5 +1,6 @@
 """`idservice verify`: yes, no and misuse, from files alone."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from idservice import clock
 from idservice.cli import verify as command
 from idservice.errors import Refusal
 from idservice.verification import trust
+from tests.fakes import bbs_city, showing
 from tests.fakes import city as cities
-from tests.fakes import showing
 from tests.fakes.city import FakeCity
 
 app = typer.Typer()
@@ -163,6 +164,61 @@ def test_what_a_terminal_would_act_on_is_written_out(city: FakeCity, folder: Pat
     assert "\x1b" not in output
     assert "\u202e" not in output
     assert "Ada\\u001b" in output
+
+
+@pytest.fixture(scope="module")
+def traceless() -> FakeCity:
+    made = bbs_city.make(library_card={"pseudonym": "member"})
+    bundle = made.sign_bundle({**made.payload, "demonstration": True})
+    known = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
+    return dataclasses.replace(made, bundle=bundle, trust=known)
+
+
+@pytest.fixture
+def shelf(traceless: FakeCity, tmp_path: Path) -> Path:
+    (tmp_path / "bundle.json").write_bytes(traceless.bundle)
+    (tmp_path / "shown.txt").write_text(bbs_city.show("resident", "given_name") + "\n")
+    return tmp_path
+
+
+def look(city: FakeCity, folder: Path, *more: str) -> Result:
+    """Verify without any status list, at the time of the fake city."""
+    offset = city.now - clock.SystemClock().now()
+    return call(city, folder, "--status", "", *more, "--clock-offset", str(offset))
+
+
+def test_a_bbs_showing_needs_no_list_and_the_words_say_so(traceless: FakeCity, shelf: Path) -> None:
+    result = look(traceless, shelf)
+    assert result.exit_code == 0, result.output
+    assert "given_name: Ada" in result.output
+    assert "This format has no status list" in result.output
+    assert json.loads(look(traceless, shelf, "--json").output) == {
+        "result": "accepted",
+        "policy": "library-card",
+        "facts": {"resident": True, "given_name": "Ada"},
+        "status_age_s": None,
+    }
+
+
+def test_a_pseudonym_is_told_beside_the_facts(traceless: FakeCity, shelf: Path) -> None:
+    shown = bbs_city.show("resident", nym_context=bbs_city.context())
+    (shelf / "shown.txt").write_text(shown)
+    name = shown.rpartition("~")[2]
+    assert f"Known here for this period as {name}." in look(traceless, shelf).output
+    answer = json.loads(look(traceless, shelf, "--json").output)
+    assert (answer["facts"], answer["pseudonym"]) == ({"resident": True}, name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [({"nonce": "other"}, "wrong_nonce"), ({"policy": "bar-entry"}, "holder_binding")],
+)
+def test_a_bbs_showing_for_another_question_is_a_no(
+    traceless: FakeCity, shelf: Path, asked: dict[str, str], code: str
+) -> None:
+    (shelf / "shown.txt").write_text(bbs_city.show("resident", **asked))  # type: ignore[arg-type]
+    result = look(traceless, shelf, "--json")
+    assert (result.exit_code, json.loads(result.output)["code"]) == (1, code)
 
 
 def test_every_code_has_its_sentence() -> None:

@@ -13,6 +13,7 @@ from crypto.bbs.jwp import Issued
 from crypto.bbs.signature import SecretKey
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from idservice import catalogue
 from idservice.errors import Refusal
@@ -110,6 +111,7 @@ def show(
     issued: Issued | None = None,
     nym_context: bytes | None = None,
     key: SecretKey | None = None,
+    random_bytes: RandomBytes | None = None,
     seed: str = "showing",
     **asked: str,
 ) -> str:
@@ -122,7 +124,7 @@ def show(
         nym_context=nym_context,
         public_key=(key or city.bbs_keys[city.period]).public,
         hashed=city.announced_bbs.hashed,
-        random_bytes=cities.chance(seed),
+        random_bytes=random_bytes or cities.chance(seed),
     )
 
 

@@ -20,7 +20,7 @@ def cancelling(seed: bytes = b"") -> tuple[str, str]:
     """Forge two showings whose errors cancel under equal weights."""
     r1, r2 = (int.from_bytes(city.chance(seed + name)(32), "big") for name in (b"r1", b"r2"))
     first, second = (
-        city.show(issued=MADE_UP, random_bytes=_drawn(r1 * sign % ORDER, r2, seed=seed + name))
+        city.show(issued=MADE_UP, random_bytes=drawn(r1 * sign % ORDER, r2, seed=seed + name))
         for sign, name in ((1, b"first"), (-1, b"second"))
     )
     return first, second
@@ -31,7 +31,7 @@ def proofs(count: int) -> list[str]:
     return [each for pair in range(count // 2) for each in cancelling(bytes([pair]))]
 
 
-def _drawn(*scalars: int, seed: bytes) -> RandomBytes:
+def drawn(*scalars: int, seed: bytes) -> RandomBytes:
     """Lend these first, then what follows from the seed."""
     first, rest = iter(scalars), city.chance(seed)
 
