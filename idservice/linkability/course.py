@@ -158,7 +158,7 @@ def _simulated(
             folder,
             people,
             chosen,
-            in_town=in_town and chosen.in_town,
+            in_town=in_town,
             seed=wish.seed,
             progress=step,
         )
@@ -166,16 +166,20 @@ def _simulated(
 
 
 def _bars(played: _Played) -> Iterator[Bar]:
-    for row in played.city:
-        who = f"{row.format}, {row.adversary.value}, {row.links}"
-        if row.adversary in LINKED_BY[row.format]:
-            yield Bar(
-                what=f"{who}: linked, as the design says",
-                holds=row.area.value >= game.LINKED,
-                figure=f"AUC {row.area.value:.3f} >= {game.LINKED}",
-            )
-            continue
-        yield from _unlinkable(row, who)
+    for where, rows, bars in (
+        ("", played.city, _unlinkable),
+        (", in the town", played.town, _unlinkable_in_town),
+    ):
+        for row in rows:
+            who = f"{row.format}, {row.adversary.value}, {row.links}{where}"
+            if row.adversary in LINKED_BY[row.format]:
+                yield Bar(
+                    what=f"{who}: linked, as the design says",
+                    holds=row.area.value >= game.LINKED,
+                    figure=f"AUC {row.area.value:.3f} >= {game.LINKED}",
+                )
+            else:
+                yield from bars(row, who)
     mark = played.planted
     yield Bar(
         what=f"{mark.format}: a leak planted in 2 % of residents is found",
@@ -207,4 +211,14 @@ def _unlinkable(row: Row, who: str) -> Iterator[Bar]:
         what=f"{who}: one-to-one matching",
         holds=held["matching"],
         figure=f"{matching.right} of {matching.of:,}, at most {most:.0f}",
+    )
+
+
+def _unlinkable_in_town(row: Row, who: str) -> Iterator[Bar]:
+    """Ask what so few people can answer: that no leak is plain to see."""
+    apart = row.difference
+    yield Bar(
+        what=f"{who}: difference of AUC",
+        holds=apart.low <= game.BOUND and -game.BOUND <= apart.high,
+        figure=f"{apart.low:+.4f} to {apart.high:+.4f}, not wholly beyond {game.BOUND}",
     )

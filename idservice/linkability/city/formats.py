@@ -1,8 +1,8 @@
 """One resident's way in each credential format: enrolled, issued, checked, shown twice.
 
-Everything is done by the services' own code; only HTTP is left out. `REAL` names what an ideal
-world replaces by random octets: whatever is not said in the clear. A format is one entry of
-`FORMATS`.
+Everything is done by the issuer's and the wallet's own code; only HTTP is left out. A format is
+one entry of `FORMATS`; `real` names what an ideal world replaces by random octets, which is
+whatever is not said in the clear.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,15 +12,13 @@ from typing import Final
 
 from crypto.bbs import jwp
 from crypto.encoding import base64url
-from crypto.encoding.canonical_json import JsonObject, JsonValue
+from crypto.encoding.canonical_json import JsonObject
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
-from crypto.sealed import handle
 from idservice import catalogue, period
 from idservice.issuer import protocol as counter
 from idservice.issuer.service import Desk, Issuer
-from idservice.linkability.city import bbs
 from idservice.linkability.city.population import Resident
 from idservice.verification import showing
 from idservice.verification.trust import TrustBundle
@@ -28,8 +26,7 @@ from idservice.wallet import announced, protocol
 from idservice.wallet import formats as wallet_formats
 from idservice.wallet.formats import BbsOccasion, Occasion
 from idservice.wallet.model import Declined, Instance, Use
-from idservice.wallet.receipt import bbs as receipt
-from idservice.wallet.receipt.bbs import Received
+from idservice.wallet.receipt import bbs
 
 SHOWN: Final = 2
 """Instances of a batch that are shown, and that the game's wallets check at receipt."""
@@ -54,7 +51,6 @@ class Office:
     issuer: Issuer
     clock: FixedClock
     trust: TrustBundle
-    bbs_key: bbs.Key = field(repr=False)
     random_bytes: RandomBytes = field(repr=False)
     """Of the wallets."""
 
@@ -81,8 +77,6 @@ class Format:
     walk: Callable[[Office, Resident, tuple[Occasion, Occasion]], Trip]
     recorded: Callable[[tuple[str, ...]], tuple[bytes, ...]]
     """What an issuer would keep of the credentials that it handed out."""
-    in_town: bool
-    """Whether the offices of a small town issue and take it as they run."""
     real: tuple[str, ...]
     """Beginnings of the paths of leaves that an ideal world draws at random."""
     real_numbers: tuple[str, ...]
@@ -97,28 +91,15 @@ class Format:
 
 
 def _walk_sd_jwt(office: Office, resident: Resident, occasions: tuple[Occasion, Occasion]) -> Trip:
-    enrolment = office.desk.enrol(resident.person)
-    offer = protocol.parse_link(enrolment.offer)
-    if isinstance(offer, str):
-        raise Declined("An offer by value was expected.")
-    token = office.issuer.token(
-        counter.TokenRequest(
-            code=counter.parse_secret(offer.code), transaction_code=enrolment.transaction_code
-        )
-    )
-    holder_keys = [jwk.generate(random_bytes=office.random_bytes) for _ in range(catalogue.BATCH)]
+    keys = [jwk.generate(random_bytes=office.random_bytes) for _ in range(catalogue.BATCH)]
     now, nonce = office.clock.now(), office.issuer.nonce()
-    proofs: list[JsonValue] = [
-        protocol.proof(key, issuer=office.trust.issuer, nonce=nonce, now=now) for key in holder_keys
-    ]
-    body: JsonObject = {
-        "credential_configuration_id": catalogue.CONFIGURATION,
-        "proofs": {"jwt": proofs},
-    }
-    credentials = office.issuer.credential(token, body)
+    proofs = [protocol.proof(key, issuer=office.trust.issuer, nonce=nonce, now=now) for key in keys]
+    slip, credentials = _issued(
+        office, resident, catalogue.CONFIGURATION, protocol.key_proofs(proofs)
+    )
     batch = announced.check(
         credentials[:SHOWN],
-        keys=holder_keys[:SHOWN],
+        keys=keys[:SHOWN],
         announced=announced.find(
             office.trust.announced,
             credentials[0],
@@ -132,16 +113,31 @@ def _walk_sd_jwt(office: Office, resident: Resident, occasions: tuple[Occasion, 
     show = wallet_formats.FORMATS[catalogue.FORMAT].show
     first, second = (
         show(Instance(credential=credential, key=key, use=Use.SHOWN), resident.asked, occasion)
-        for credential, key, occasion in zip(
-            batch.credentials, holder_keys, occasions, strict=False
-        )
+        for credential, key, occasion in zip(batch.credentials, keys, occasions, strict=False)
     )
     return Trip(
         shown=(first, second),
         recorded=_recorded_sd_jwt(credentials),
         issued=credentials[0],
-        slip=enrolment.slip,
+        slip=slip,
     )
+
+
+def _issued(
+    office: Office, resident: Resident, configuration: str, proofs: JsonObject
+) -> tuple[str, tuple[str, ...]]:
+    """Enrol a resident and trade the offer for credentials; return the slip and these."""
+    enrolment = office.desk.enrol(resident.person, configuration=configuration)
+    offer = protocol.parse_link(enrolment.offer)
+    if isinstance(offer, str):
+        raise Declined("An offer by value was expected.")
+    token = office.issuer.token(
+        counter.TokenRequest(
+            code=counter.parse_secret(offer.code), transaction_code=enrolment.transaction_code
+        )
+    )
+    body: JsonObject = {"credential_configuration_id": configuration, "proofs": proofs}
+    return enrolment.slip, office.issuer.credential(token, body)
 
 
 def _recorded_sd_jwt(credentials: tuple[str, ...]) -> tuple[bytes, ...]:
@@ -155,7 +151,6 @@ SD_JWT: Final = Format(
     configuration=catalogue.CONFIGURATION,
     walk=_walk_sd_jwt,
     recorded=_recorded_sd_jwt,
-    in_town=True,
     real=(
         "1/0/_sd/",
         "1/0/address/_sd/",
@@ -174,47 +169,35 @@ SD_JWT: Final = Format(
 
 
 def _walk_bbs(office: Office, resident: Resident, occasions: tuple[Occasion, Occasion]) -> Trip:
-    slip = handle.new_slip(random_bytes=office.random_bytes)
     secret, commitment = jwp.request(random_bytes=office.random_bytes)
-    now = office.clock.now()
-    content = bbs.payloads(
-        resident.person,
-        handle=handle.handle(slip),
-        enrolled_until=period.day(UnixSeconds(now + period.LENGTH)),
-        on=period.day(now),
-        random_bytes=office.random_bytes,
-    )
-    credential = bbs.issue(office.bbs_key, content, commitment=commitment, mark=resident.number)
-    received = receipt.check(
+    proofs = protocol.commitment_proof(commitment)
+    slip, (credential,) = _issued(office, resident, catalogue.BBS_CONFIGURATION, proofs)
+    received = bbs.check(
         credential,
         secret=secret,
-        entries=[office.bbs_key.announced],
+        entries=office.trust.announced_bbs,
         configuration=catalogue.BBS_CONFIGURATION,
-        periods=(period.of(now),),
+        periods=(period.of(office.clock.now()),),
     )
-    instance = Instance(credential=credential, key=secret, use=Use.LASTING)
-    show = wallet_formats.FORMATS[catalogue.BBS_FORMAT].show
-    first, second = (
-        show(instance, resident.asked, _bound(occasion, received, office.random_bytes))
-        for occasion in occasions
-    )
+
+    def shown(occasion: Occasion) -> str:
+        """Answer a question that no request object carried."""
+        told = BbsOccasion(
+            announced=received.announced,
+            request_hash=showing.direct_request_hash(nonce=occasion.nonce, policy="the-game"),
+            nym_context=None,
+            random_bytes=office.random_bytes,
+        )
+        instance = Instance(credential=credential, key=secret, use=Use.LASTING)
+        show = wallet_formats.FORMATS[catalogue.BBS_FORMAT].show
+        return show(instance, resident.asked, replace(occasion, bbs=told))
+
     return Trip(
-        shown=(first, second),
+        shown=(shown(occasions[0]), shown(occasions[1])),
         recorded=(commitment, *_recorded_bbs((credential,))),
         issued=credential,
-        slip=handle.write_slip(slip),
+        slip=slip,
     )
-
-
-def _bound(occasion: Occasion, received: Received, random_bytes: RandomBytes) -> Occasion:
-    """Bind a BBS showing to a question that no request object carried."""
-    told = BbsOccasion(
-        announced=received.announced,
-        request_hash=showing.direct_request_hash(nonce=occasion.nonce, policy="the-game"),
-        nym_context=None,
-        random_bytes=random_bytes,
-    )
-    return replace(occasion, bbs=told)
 
 
 def _recorded_bbs(credentials: tuple[str, ...]) -> tuple[bytes, ...]:
@@ -228,7 +211,6 @@ BBS: Final = Format(
     configuration=catalogue.BBS_CONFIGURATION,
     walk=_walk_bbs,
     recorded=_recorded_bbs,
-    in_town=False,
     real=("3/0",),
     real_numbers=(),
     stride=4,

@@ -19,7 +19,7 @@ from idservice.apps import founding, keys, settings
 from idservice.apps.founding import Chances
 from idservice.apps.settings import City
 from idservice.issuer.service import Desk, Issuer, Stores
-from idservice.linkability.city import bbs, recording
+from idservice.linkability.city import recording
 from idservice.linkability.city.formats import FixedClock, Format, Office, Trip
 from idservice.linkability.city.population import Resident
 from idservice.period import Period
@@ -93,7 +93,6 @@ class InMemory:
             ),
             clock=clock,
             trust=loaded.trust,
-            bbs_key=_bbs(seed),
             random_bytes=chance(seed, "wallets"),
         )
         self._ask = chance(seed, "verifiers")
@@ -123,7 +122,3 @@ class InMemory:
             nonce=base64url.encode(self._ask(32)),
             now=UnixSeconds(NOW + int.from_bytes(self._ask(4), "big") % period.DAY),
         )
-
-
-def _bbs(seed: int) -> bbs.Key:
-    return bbs.key(ISSUER, period.of(NOW), random_bytes=chance(seed, "bbs"))

@@ -18,9 +18,10 @@ from crypto.bbs import jwp, signature
 from crypto.bbs.signature import SecretKey
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject
+from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
-from crypto.jose import jwk, jws
-from crypto.sealed import handle
+from crypto.jose import jwk, jws, web_proof
+from crypto.sealed import handle, offer
 from crypto.x509 import issue as certificates
 from crypto.x509 import x5c
 from crypto.x509.issue import Validity
@@ -30,10 +31,10 @@ from idservice.apps import city_folder, keys
 from idservice.issuer import formats as issuing
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Entitlement, IssuingKey
-from idservice.linkability.city import bbs, offices
+from idservice.linkability.city import offices
 from idservice.wallet import announced
 from idservice.wallet.model import Declined
-from idservice.wallet.receipt import bbs as receipt
+from idservice.wallet.receipt import bbs
 
 HONEST: Final = "no mark"
 
@@ -75,15 +76,7 @@ def _sd_jwt(folder: Path, seed: int) -> list[Attempt]:
     random_bytes = offices.chance(seed, "tagging")
     holder = jwk.generate(random_bytes=random_bytes)
     own = jwk.generate(random_bytes=random_bytes)
-    slip = handle.new_slip(random_bytes=random_bytes)
-    entitlement = Entitlement(
-        person=Person(given_name="Ada"),
-        handle=handle.handle(slip),
-        enrolled_until=period.day(UnixSeconds(offices.NOW + period.LENGTH)),
-        period=key.announced.period,
-        configuration=catalogue.CONFIGURATION,
-        renewal=False,
-    )
+    entitlement = _entitlement(catalogue.CONFIGURATION, random_bytes)
     today = period.day(offices.NOW)
 
     def issued(signing: IssuingKey = key) -> str:
@@ -134,26 +127,29 @@ def _sd_jwt(folder: Path, seed: int) -> list[Attempt]:
     ]
 
 
-def _bbs(_folder: Path, seed: int) -> list[Attempt]:
+def _bbs(folder: Path, seed: int) -> list[Attempt]:
+    loaded = keys.load(folder / "issuer", issuer=offices.ISSUER)
+    key = loaded.issuing_bbs(period.of(offices.NOW), catalogue.BBS_CONFIGURATION)
+    if key is None:
+        raise ValueError("the city has no key for the present period")
     random_bytes = offices.chance(seed, "tagging")
-    key = bbs.key(offices.ISSUER, period.of(offices.NOW), random_bytes=random_bytes)
     own = signature.new_key(random_bytes=random_bytes)
     secret, commitment = jwp.request(random_bytes=random_bytes)
-    slip = handle.new_slip(random_bytes=random_bytes)
-    today = period.day(offices.NOW)
-    content = bbs.payloads(
-        Person(given_name="Ada"),
-        handle=handle.handle(slip),
-        enrolled_until=period.day(UnixSeconds(offices.NOW + period.LENGTH)),
-        on=today,
-        random_bytes=random_bytes,
+    honest = issuing.issue_bbs(
+        key,
+        _entitlement(catalogue.BBS_CONFIGURATION, random_bytes),
+        commitment,
+        on=period.day(offices.NOW),
+        token=offer.new_token(random_bytes=random_bytes),
     )
+    payloads = tuple(web_proof.parse(honest, headers=web_proof.ISSUED).payloads.values())
+    header = canonical_json.parse_object(key.announced.header)
 
     def issued(
         *,
         header: bytes = key.announced.header,
-        payloads: Sequence[bytes] = content,
-        signing: SecretKey = key.secret,
+        payloads: Sequence[bytes] = payloads,
+        signing: SecretKey = key.secret_key,
     ) -> str:
         return jwp.issue(
             header=header,
@@ -167,27 +163,26 @@ def _bbs(_folder: Path, seed: int) -> list[Attempt]:
 
     def said(name: str, payload: bytes) -> tuple[bytes, ...]:
         slot = catalogue.BBS_SLOTS.index(name)
-        return (*content[:slot], payload, *content[slot + 1 :])
+        return (*payloads[:slot], payload, *payloads[slot + 1 :])
 
-    header = canonical_json.parse_object(key.announced.header)
     marked = {
-        HONEST: issued(),
+        HONEST: honest,
         "a header of its own": issued(header=canonical_json.serialize({**header, "kid": "ada"})),
         "one second more": issued(
             header=canonical_json.serialize({**header, "exp": key.announced.exp + 1})
         ),
         "another spelling of the header": issued(header=key.announced.header + b" "),
         "a key of its own": issued(signing=own),
-        "one slot more": issued(payloads=(*content, jwp.ABSENT)),
+        "one slot more": issued(payloads=(*payloads, jwp.ABSENT)),
         "another spelling of a claim": issued(payloads=said("given_name", b'"\\u0041da"')),
         "a claim in another shape": issued(payloads=said("age_over_18", b"0")),
     }
 
     def receive(credential: str) -> None:
-        receipt.check(
+        bbs.check(
             credential,
             secret=secret,
-            entries=[key.announced],
+            entries=loaded.trust.announced_bbs,
             configuration=catalogue.BBS_CONFIGURATION,
             periods=(key.announced.period,),
         )
@@ -196,6 +191,17 @@ def _bbs(_folder: Path, seed: int) -> list[Attempt]:
         _attempt(catalogue.BBS_FORMAT, mark, receive, credential)
         for mark, credential in marked.items()
     ]
+
+
+def _entitlement(configuration: str, random_bytes: RandomBytes) -> Entitlement:
+    return Entitlement(
+        person=Person(given_name="Ada"),
+        handle=handle.handle(handle.new_slip(random_bytes=random_bytes)),
+        enrolled_until=period.day(UnixSeconds(offices.NOW + period.LENGTH)),
+        period=period.of(offices.NOW),
+        configuration=configuration,
+        renewal=False,
+    )
 
 
 def _attempt(

@@ -125,7 +125,7 @@ class Town:
         )
         root = self._parts.folder.current.trust.root_fingerprint
         wallet.pin(self._bundle, root_fingerprint=root)
-        enrolment = self._desk.enrol(resident.person)
+        enrolment = self._desk.enrol(resident.person, configuration=self._chosen.configuration)
         wallet.receive(enrolment.offer, transaction_code=lambda: enrolment.transaction_code)
         asked, answered = self._sent[-1]
         credentials = _credentials(answered)
