@@ -219,6 +219,6 @@ def _unlinkable_in_town(row: Row, who: str) -> Iterator[Bar]:
     apart = row.difference
     yield Bar(
         what=f"{who}: difference of AUC",
-        holds=apart.low <= game.BOUND and -game.BOUND <= apart.high,
+        holds=apart.low <= game.BOUND and apart.high >= -game.BOUND,
         figure=f"{apart.low:+.4f} to {apart.high:+.4f}, not wholly beyond {game.BOUND}",
     )
