@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from types import MappingProxyType
 from typing import Final
@@ -74,20 +74,6 @@ _ANNOUNCED = frozenset(
         "address_digests",
     }
 )
-_ANNOUNCED_BBS = frozenset(
-    {
-        "configuration",
-        "format",
-        "vct",
-        "schema",
-        "period",
-        "nbf",
-        "exp",
-        "public_key",
-        "header",
-        "slots",
-    }
-)
 _STATUS = frozenset({"uri", "size", "bits"})
 _BBS_KEY_LENGTH = 96
 _MOST_SLOTS = 64
@@ -147,6 +133,9 @@ class AnnouncedBbs:
         return frozenset(
             place for place, name in enumerate(self.slots) if name in catalogue.HASHED_CLAIMS
         )
+
+
+_ANNOUNCED_BBS = frozenset(each.name for each in fields(AnnouncedBbs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
