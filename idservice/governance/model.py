@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final, NewType
 
 from crypto.errors import Malformed
+from idservice.register.state import Reason
 
 Digest = NewType("Digest", bytes)
 """SHA-256 over salt and text, 32 octets: all that the log learns of a comment."""
@@ -47,10 +48,9 @@ class Comment:
     def __post_init__(self) -> None:
         if len(self.salt) != SALT_LENGTH:
             raise Malformed("a comment's salt has 32 octets")
-        if not self.text.strip() or len(self.text) > LONGEST_COMMENT:
-            raise Malformed("a comment is empty or too long")
-        if any(_hides(each) for each in self.text):
-            raise Malformed("a comment has control, direction or unassigned characters")
+        if len(self.text) > LONGEST_COMMENT:
+            raise Malformed("a comment is too long")
+        check_shown(self.text)
 
     @property
     def digest(self) -> Digest:
@@ -88,9 +88,40 @@ class Receipt:
     salt: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logged:
+    """Where an entry stands."""
+
+    number: int
+    witnessed: bool
+    """Whether enough witnesses have cosigned a checkpoint that contains it."""
+
+
+class NotLogged(Exception):
+    """The register's own rules refuse an entry, so it was not logged; nothing was changed."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class Unusable(Exception):
+    """The log is not the one that this office was founded on, or somebody changed its rows."""
+
+
 def document_digest(text: str) -> Digest:
     """Return what the log holds of an official text: no salt, it is meant to be found."""
     return Digest(hashlib.sha256(text.encode()).digest())
+
+
+def check_shown(text: str) -> None:
+    """Check that people see all of a text; an empty one, or one that hides something, is not.
+
+    Raises:
+        Malformed: it is empty, or has control, direction or unassigned characters.
+    """
+    if not text.strip() or any(_hides(each) for each in text):
+        raise Malformed("a text is empty, or has characters that nobody sees")
 
 
 def _hides(character: str) -> bool:

@@ -149,6 +149,11 @@ class Log:
         """Return the recorded entries from number `begin` to before `end`."""
         return self._store.entries(begin, end)
 
+    def head(self, size: int) -> TreeHead:
+        """Compute the head of the recorded tree at a size; the caller knows that it is one."""
+        root = tree.subtree_root(0, size, self._nodes(size))
+        return TreeHead(size=size, root=root)
+
     def size(self) -> int:
         """Return how many entries are recorded, published or not: what to decide on."""
         newest = self._store.newest()
@@ -338,13 +343,9 @@ class Log:
         except CryptoError as error:
             raise model.RolledBack from error
         shown = signed.checkpoint.head
-        if self.size() < shown.size or self._head(shown.size) != shown:
+        if self.size() < shown.size or self.head(shown.size) != shown:
             raise model.RolledBack
         return shown.size
-
-    def _head(self, size: int) -> TreeHead:
-        root = tree.subtree_root(0, size, self._nodes(size))
-        return TreeHead(size=size, root=root)
 
 
 def _place(ordered: Sequence[_Waiting], *, size: int) -> dict[int, _Waiting]:

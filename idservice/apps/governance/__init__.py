@@ -1,0 +1,1 @@
+"""The register's process: its folder, its log, its counter."""

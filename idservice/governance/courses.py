@@ -1,0 +1,346 @@
+"""From the fold over the log to what the public face shows.
+
+DESIGN section 5. Nothing is decided here: states, votes and what is in force come from
+`idservice.register`; texts come from the erasable store and are shown only beside the digest
+that the log holds of them. Times are those of witnesses, never this machine's.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from crypto.encoding import canonical_json
+from crypto.errors import CryptoError
+from crypto.instant import UnixSeconds
+from crypto.log import cosignature, tree
+from crypto.log.checkpoint import SignedCheckpoint
+from idservice.complaints import over_asking
+from idservice.complaints.over_asking import Excess, Kind
+from idservice.governance import plain_words
+from idservice.governance.model import Comment, CountedComplaint, Digest
+from idservice.governance.plain_words import Rows
+from idservice.governance.view import (
+    Complaint,
+    Course,
+    Event,
+    Face,
+    InForce,
+    Log,
+    Text,
+    Vote,
+)
+from idservice.register import change, entry, state, wire
+from idservice.register.change import PolicyChange
+from idservice.register.charter import Charter
+from idservice.register.entry import (
+    Answer,
+    Approval,
+    CommentRemoval,
+    Enactment,
+    Entry,
+    Proposal,
+    Withdrawal,
+)
+from idservice.register.fold import Register
+from idservice.register.state import Reason, Record, Step, Stopped
+
+STOPPED: Final = {
+    Stopped.SUSPENDED: "Issuing is suspended: no new cards.",
+    Stopped.WOUND_DOWN: "The programme has ended: no new cards.",
+    Stopped.NO_COMMUNITY: "The community has not signed anything for a year: no new cards.",
+    Stopped.SUNSET: "The charter has run out: no new cards.",
+}
+_ISSUED: Final = "Cards are issued."
+_UNWITNESSED: Final = "No witness has cosigned this register, so nobody can rely on it."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the office knows at one moment."""
+
+    register: Register
+    entries: Sequence[bytes]
+    head: SignedCheckpoint | None
+    """What is published."""
+    checkpoints: Sequence[SignedCheckpoint]
+    """Cosigned ones that were kept: the first that contains an entry tells its time."""
+    comments: Mapping[Digest, Comment] = field(repr=False)
+    documents: Mapping[Digest, str] = field(repr=False)
+    complaints: Sequence[CountedComplaint]
+    now: UnixSeconds
+
+
+def face(known: Known) -> Face:
+    """Make everything ready that is shown."""
+    register, board = known.register, known.register.charter
+    told = _Told(known)
+    steps = told.steps()
+    in_force = tuple(told.in_force())
+    return Face(
+        city=board.city,
+        demonstration=board.demonstration,
+        sandbox=board.sandbox,
+        issuing=told.issuing(),
+        notice=plain_words.length(board.notice_s),
+        sunset=board.sunset.isoformat(),
+        charter=plain_words.charter_rows(board),
+        asking=tuple(each for each in in_force if each.subject.startswith("policy:")),
+        others=tuple(each for each in in_force if not each.subject.startswith("policy:")),
+        courses=tuple(told.course(each) for each in reversed(steps)),
+        events=tuple(reversed(told.events)),
+        complaints=tuple(map(_complaint, known.complaints)),
+        log=Log(
+            origin=board.log.name,
+            key=board.log.text,
+            size=register.size,
+            root="" if known.head is None else known.head.checkpoint.head.root.hex(),
+            witnessed=told.witnessed_at,
+        ),
+    )
+
+
+def excess_text(excess: Excess) -> str:
+    """Write the published form of an excess: its kind, and the claims after a colon."""
+    if not excess.claims:
+        return excess.kind.value
+    return f"{excess.kind.value}: {', '.join(excess.claims)}"
+
+
+def _complaint(counted: CountedComplaint) -> Complaint:
+    kind, _, claims = counted.key.excess.partition(": ")
+    named = tuple(claims.split(", ")) if claims else ()
+    return Complaint(
+        quarter=counted.key.quarter,
+        verifier=counted.key.verifier,
+        policy=counted.key.policy,
+        excess=over_asking.words(Excess(kind=Kind(kind), claims=named)),
+        number=counted.number,
+    )
+
+
+class _Told:
+    """One telling: entries are read once, times looked up often."""
+
+    def __init__(self, known: Known) -> None:
+        self._known = known
+        self._register = known.register
+        found = _times(known.checkpoints, known.register.charter)
+        # what is published contains everything that was kept before
+        head = () if known.head is None else _times([known.head], known.register.charter)
+        self._times = sorted([*found, *head], key=lambda each: each[1])
+        refused = {each.index: each.reason for each in known.register.refusals}
+        self._read = [
+            (number, octets, None if number in refused else wire.parse(octets))
+            for number, octets in enumerate(known.entries)
+        ]
+        self.events = tuple(
+            self._event(number, octets, each, refused.get(number))
+            for number, octets, each in self._read
+        )
+
+    @property
+    def witnessed_at(self) -> str | None:
+        """When the newest published head had its quorum."""
+        newest = self._newest()
+        return None if newest is None else plain_words.iso(newest[1])
+
+    def steps(self) -> tuple[Step, ...]:
+        """Return each proposal's course and state; notice counts from the first checkpoint kept."""
+        newest = self._newest()
+        return tuple(Step(course=each, state=self._state(each, newest)) for each in self._courses())
+
+    def _courses(self) -> tuple[state.Course, ...]:
+        return tuple(self._register.courses.values())
+
+    def _state(
+        self, found: state.Course, newest: tuple[UnixSeconds, UnixSeconds] | None
+    ) -> state.State:
+        if newest is None:
+            return state.Proposed()
+        return found.state(
+            since=self._since(found.index),
+            notice_s=self._register.charter.notice_s,
+            earliest=newest[0],
+            latest=newest[1],
+        )
+
+    def _since(self, number: int) -> UnixSeconds | None:
+        """Return by when witnesses had seen an entry."""
+        return next((when for size, when, _ in self._times if size > number), None)
+
+    def _newest(self) -> tuple[UnixSeconds, UnixSeconds] | None:
+        """Return earliest and latest time of what is published."""
+        head = self._known.head
+        found = [] if head is None else list(_times([head], self._register.charter))
+        return (found[0][2], found[0][1]) if found else None
+
+    def _in_force(self) -> state.InForce | None:
+        head = self._known.head
+        if head is None or head.checkpoint.head.size != self._register.size:
+            return None
+        try:
+            return self._register.in_force(head, now=self._known.now)
+        except CryptoError:
+            return None
+
+    def issuing(self) -> str:
+        """Say whether cards are issued."""
+        found = self._in_force()
+        if found is None:
+            return _UNWITNESSED
+        stopped = found.stopped(now=self._known.now)
+        return _ISSUED if stopped is None else STOPPED[stopped]
+
+    def in_force(self) -> Iterator[InForce]:
+        """Return what holds, by its subject."""
+        found = self._in_force()
+        if found is None:
+            return
+        for _, record in sorted(found.records.items()):
+            if record.holds(earliest=found.earliest, latest=found.latest):
+                yield self._holding(record)
+
+    def _holding(self, record: Record) -> InForce:
+        proposed = self._register.courses.get(record.digest)
+        decided = record.change
+        if isinstance(decided, PolicyChange):
+            title, rows = decided.policy.verifier, plain_words.policy_rows(decided.policy)
+            more = plain_words.technical_rows(decided.policy)
+        else:
+            title, rows, more = plain_words.title(decided), plain_words.rows(decided), ()
+        return InForce(
+            subject=record.subject,
+            title=title,
+            rows=rows,
+            more=more,
+            until=plain_words.last_day(record.until),
+            number=record.entries[-1],
+            course=None if proposed is None else proposed.index,
+        )
+
+    def course(self, step: Step) -> Course:
+        """Make one proposal ready."""
+        found, proposal = step.course, step.course.proposal
+        stage, said, until = plain_words.standing(step.state, self._told_time())
+        return Course(
+            number=found.index,
+            digest=found.digest.hex(),
+            title=plain_words.title(proposal.change),
+            subject=proposal.change.subject,
+            stage=stage,
+            said=said,
+            proposer=proposal.vote.seat,
+            rows=plain_words.rows(proposal.change),
+            terms=_terms(proposal),
+            exact=canonical_json.serialize(change.write(proposal.change)).decode(),
+            object_until=until,
+            impact_note=self._document(proposal.impact_note, found.index),
+            comments=tuple(self._comment(each) for each in found.comments),
+            answers=tuple(
+                self._document(each.answer, number)
+                for number, _, each in self._read
+                if isinstance(each, Answer) and each.proposal == found.digest
+            ),
+            votes=self._votes(found),
+            votes_needed=plain_words.needed(self._register.charter),
+            events=tuple(each for each in self.events if each.course == found.index),
+        )
+
+    def _told_time(self) -> UnixSeconds:
+        newest = self._newest()
+        return UnixSeconds(0) if newest is None else newest[0]
+
+    def _document(self, digest: bytes, number: int) -> Text:
+        text = self._known.documents.get(Digest(digest))
+        return Text(digest=digest.hex(), text=text, number=number)
+
+    def _comment(self, said: state.Commented) -> Text:
+        kept = self._known.comments.get(Digest(said.digest))
+        removed = None if said.removed is None else said.removed.value.replace("_", " ")
+        return Text(
+            digest=said.digest.hex(),
+            text=None if kept is None or removed else kept.text,
+            number=said.index,
+            removed=removed,
+        )
+
+    def _votes(self, found: state.Course) -> tuple[Vote, ...]:
+        numbers: dict[str, int] = {}
+        for number, _, each in self._read:
+            if isinstance(each, Approval) and each.statement.proposal == found.digest:
+                numbers.setdefault(each.vote.seat, number)
+        if found.enacted is not None:
+            for seat in sorted(found.enacted.seats):
+                numbers.setdefault(seat, found.enacted.index)
+        return tuple(
+            Vote(seat=name, seat_class=self._class(name), number=number)
+            for name, number in numbers.items()
+        )
+
+    def _class(self, seat_id: str) -> str:
+        seat = self._register.charter.seat(seat_id)
+        return "no seat any more" if seat is None else plain_words.CLASSES[seat.seat_class]
+
+    def _event(
+        self, number: int, octets: bytes, each: Entry | None, refused: Reason | None
+    ) -> Event:
+        said = (
+            f"An entry that does not count: {(refused or Reason.MALFORMED).replace('_', ' ')}"
+            if each is None
+            else plain_words.event(each)
+        )
+        proposal = _proposal_of(each, octets, self._register)
+        found = None if proposal is None else self._register.courses.get(proposal)
+        time = self._since(number)
+        return Event(
+            number=number,
+            type="none" if each is None else each.type,
+            said=said,
+            leaf=tree.leaf_hash(octets).hex(),
+            course=None if found is None else found.index,
+            witnessed=None if time is None else plain_words.iso(time),
+        )
+
+
+def _times(
+    checkpoints: Sequence[SignedCheckpoint], board: Charter
+) -> Iterator[tuple[int, UnixSeconds, UnixSeconds]]:
+    """Return size, latest and earliest time of each that enough witnesses cosigned."""
+    for signed in checkpoints:
+        try:
+            found = cosignature.verify_quorum(
+                signed, policy=board.witness_policy, now=UnixSeconds(cosignature.LATEST)
+            )
+        except CryptoError:
+            continue
+        yield signed.checkpoint.head.size, found.latest, found.earliest
+
+
+def _proposal_of(each: Entry | None, octets: bytes, register: Register) -> bytes | None:
+    match each:
+        case Proposal():
+            return entry.entry_digest(octets)
+        case Approval() | Enactment():
+            return each.statement.proposal
+        case Answer() | Withdrawal() | entry.Comment():
+            return each.proposal
+        case CommentRemoval():
+            return next(
+                (
+                    found.digest
+                    for found in register.courses.values()
+                    if any(said.digest == each.comment for said in found.comments)
+                ),
+                None,
+            )
+        case _:
+            return None
+
+
+def _terms(proposal: Proposal) -> Rows:
+    return (
+        ("Proposed by", f"the seat {proposal.vote.seat}"),
+        ("Would be in force until", proposal.in_force_until.isoformat()),
+        ("Must be enacted by", proposal.enact_by.isoformat()),
+        ("Decided before", f"{proposal.base} times"),
+    )
