@@ -7,6 +7,7 @@ an entry, about the rest. Left out: whether the log holds together (`idservice.t
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from types import MappingProxyType
 from typing import Final, Self
 
@@ -79,7 +80,7 @@ class Register:
     def summarised_from(self) -> int | None:
         """The last true summary, None if something was decided after it."""
         found = self._ledger.summary_at
-        return found if found >= self._ledger.decided_at else None
+        return found if found >= max(self._ledger.touched) else None
 
     def extend(
         self,
@@ -152,6 +153,14 @@ class Register:
             held = not record.ended and record.until > kept.summary_time
             if held or record.subject in subjects:
                 found.update(record.entries)
+        # Whatever else was decided about what these entries touch, must be told as well.
+        told: set[int] = set()
+        while found - told:
+            subjects_told = [kept.touched.get(index, ()) for index in found - told]
+            told |= found
+            for subject in chain.from_iterable(subjects_told):
+                if subject in kept.records:
+                    found.update(kept.records[subject].entries)
         return frozenset(found)
 
     def _witnessed(self, head: SignedCheckpoint, *, now: UnixSeconds) -> Witnessed:
@@ -193,6 +202,7 @@ def start(octets: bytes, *, pin: Digest | None, whole: bool = True) -> Register:
         whole=whole,
         charters=[(0, board)],
         community=start_of(board.adopted),
+        touched={0: tuple(each.change.subject for each in first.founding)},
     )
     for each in first.founding:
         _found(kept, each, found)

@@ -67,14 +67,12 @@ class Ledger:
     """What the fold has learnt; a register never changes the one it holds."""
 
     scope: Scope
-    whole: bool
-    """All entries are there: what was said before a vote can be checked."""
+    whole: bool  # all entries are there: what was said before a vote can be checked
     charters: list[tuple[int, Charter]]
     size: int = 1
     records: dict[str, Record] = field(default_factory=dict)
     courses: dict[Digest, Course] = field(default_factory=dict)
-    comments: dict[Digest, Digest] = field(default_factory=dict)
-    """The proposal of each comment."""
+    comments: dict[Digest, Digest] = field(default_factory=dict)  # the proposal of each
     routine: dict[str, int] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     times: list[Time] = field(default_factory=list)
@@ -82,8 +80,8 @@ class Ledger:
     chain: tuple[int, ...] = (0,)
     """Entries that changed the charter, and the community's last enactment."""
     community_entries: tuple[int, ...] = ()
-    decided_at: int = 0
-    """The last entry that changed what is in force."""
+    touched: dict[int, tuple[str, ...]]
+    """The subjects that an entry decided about."""
     summary_at: int = 0
     """The last true summary."""
     summary_time: int = 0
@@ -99,6 +97,7 @@ class Ledger:
             routine=dict(self.routine),
             refusals=[*self.refusals],
             times=[*self.times],
+            touched=dict(self.touched),
         )
 
     @property
@@ -292,10 +291,10 @@ class Turn:
             seats=seats,
         )
         self._record(course, enacted)  # may still refuse; nothing has changed before
-        if board.has_community(seats):
-            ledger.community = UnixSeconds(max(ledger.community, c2.earliest))
+        if board.has_community(seats) and c2.earliest >= ledger.community:
+            ledger.community = c2.earliest
             ledger.community_entries = (course.index, index)
-        ledger.decided_at = index
+        ledger.touched[index] = (course.proposal.change.subject,)
         self._keep(replace(course, enacted=enacted))
 
     def _record(self, course: Course, enacted: Enacted) -> None:
@@ -308,9 +307,10 @@ class Turn:
             case SeatKey():
                 self._replace_charter(approval.with_seat_key(self.ledger.charter, decided), entries)
             case Drop():
-                if before is None:
+                if before is None and self.ledger.whole:
                     raise NotCounted(Reason.OTHER_BASE)
-                self.ledger.records[subject] = before.dropped(course, enacted)
+                if before is not None:
+                    self.ledger.records[subject] = before.dropped(course, enacted)
                 return
             case _:
                 pass
@@ -353,7 +353,7 @@ class Turn:
             ended=False,
             entries=(*record.entries, index),
         )
-        ledger.decided_at = index
+        ledger.touched[index] = (each.change.subject,)
 
     def _check_delegated(
         self, record: Record, delegated: Delegation, announced: Announcement

@@ -407,9 +407,6 @@ def test_witnesses_may_change_during_a_notice() -> None:
     assert reasons(city) == [Reason.CHECKPOINT]
 
 
-# The rest is recorded.
-
-
 def test_other_kinds_are_in_force_as_they_were_said() -> None:
     parts = Component(
         name="idservice",
