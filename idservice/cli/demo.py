@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from idservice import period
-from idservice.demonstration import acts, attacks, household, reckoning, stage, town
+from idservice.demonstration import acts, attacks, household, pooling, reckoning, stage, town
 from idservice.demonstration.acts import Story
 from idservice.demonstration.narrator import Narrator
 from idservice.demonstration.stage import Stuck
@@ -37,6 +37,7 @@ def demo(
                 acts.open_offices,
                 acts.enrol,
                 acts.show_three,
+                pooling.compare,
                 attacks.ask_too_much,
                 attacks.replay,
                 attacks.steal,

@@ -15,6 +15,7 @@ from typing import Final
 import httpx
 
 from idservice import clock, period
+from idservice.catalogue import FORMAT
 from idservice.demonstration import cast, ledger
 from idservice.demonstration.household import Holder, Household
 from idservice.demonstration.narrator import Narrator
@@ -187,13 +188,15 @@ def ask(story: Story, verifier: str, *, share: Sequence[str] = (), name: str) ->
     tell.received("counter gets", summary(answer))
 
 
-def start_request(story: Story, verifier: str) -> cast.Json:
+def start_request(
+    story: Story, verifier: str, *, format_id: str = FORMAT, response_mode: str = "direct_post.jwt"
+) -> cast.Json:
     """Start a request as a counter does, with its API key."""
     counter = story.town.counters[verifier]
     response = httpx.post(
         f"{counter.base_url}/v1/requests",
         headers={"Authorization": f"Bearer {counter.api_key}"},
-        json={"policy": counter.policy, "response_mode": "direct_post.jwt"},
+        json={"policy": counter.policy, "format": format_id, "response_mode": response_mode},
     )
     if not response.is_success:
         raise Stuck(f"the {verifier} cannot ask: {response.text}")

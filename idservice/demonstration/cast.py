@@ -11,6 +11,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw
 
+from idservice import catalogue
+
 Json = dict[str, object]
 
 
@@ -135,9 +137,11 @@ def policy(verifier: str, *, expires: date) -> Json:
             },
         },
     }
+    traceless = {"formats": [catalogue.FORMAT, catalogue.BBS_FORMAT], "status_max_age_s": None}
+    strict = {"formats": [catalogue.FORMAT], "status_max_age_s": 172_800}
     return {
         **asked[verifier],
-        "status_max_age_s": 172_800,
+        **(strict if verifier == "bank" else traceless),
         "erase": None,
         "expires": expires.isoformat(),
     }

@@ -19,6 +19,7 @@ KNOWN: Final = (
     ("bank", "name, birth date, the address it was given", "whether it is a substitute", "C"),
     ("all three together", "the facts each was shown", "that two showings are one person", "M"),
     ("issuer + a verifier", "nothing from their files", "(had the issuer recorded: all)", "C"),
+    ("everybody, of BBS cards", "the facts each was shown", "whose they are, records or not", "M"),
     ("thief", "Rosa's card, until the next list", "anything after the slip", "C"),
     ("who runs the servers", "everybody, from a changed program on", "the past", "P"),
 )
