@@ -2,7 +2,8 @@
 
 The floor of a verification is the very calls into blst that it made, on the very octets, with
 none of the Python in between; so the floor cannot drift from what it is the floor of, and a group
-operation too many would show in absolute times only. Also here: a block on the other library.
+operation too many would show in absolute times only. Also here: a block with nothing but its
+Python, and a block on the other library.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -12,6 +13,8 @@ from typing import Any, Final
 
 from benchmarks.rounds import Block
 from crypto.bbs import generators
+from crypto.bbs import proof as proofs
+from crypto.bbs.proof import Settlement
 from crypto.bls import curve
 from crypto.bls.arkworks import Arkworks
 from crypto.bls.group import Backend
@@ -64,6 +67,57 @@ def floor(block: Block, *, without: Collection[str] = ()) -> Block:
     def play() -> None:
         for function, given in calls:
             function(*given)
+
+    return play
+
+
+class _Nothing:
+    """A C library that does nothing, and whose checks all pass."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        answer = 0 if name == "blst_p1_uncompress" else 1
+
+        def call(*_: Any) -> int:
+            return answer
+
+        setattr(self, name, call)
+        return call
+
+
+def stubbed(block: Block) -> Block:
+    """Return the same block with every call into the curve library doing nothing.
+
+    The challenge comes out otherwise then, so its comparison is left out too.
+    """
+    blst, nothing, made = curve.secret(), _Nothing(), list[Any]()
+    plain, answered = blst._c, proofs.answered  # noqa: SLF001 - as above
+    create, domain = generators._create, generators.domain  # noqa: SLF001 - as above
+
+    def collecting(*given: Any) -> Any:
+        made.append(create.__wrapped__(*given))
+        return made[-1]
+
+    own = (lru_cache(maxsize=None)(collecting), _anew(domain))
+    _use(curve.BACKEND, *own)
+    try:
+        block()
+    finally:
+        _use(curve.BACKEND, create, domain)
+    holders = [blst, *(each.table for each in made)]
+
+    def switch(library: Any, check: Any) -> None:
+        for holder in holders:
+            holder._c = library  # noqa: SLF001 - as above
+        proofs.answered = check
+
+    def play() -> None:
+        _use(curve.BACKEND, *own)
+        switch(nothing, lambda proof, _c: Settlement(*proof.points[:2]))
+        try:
+            block()
+        finally:
+            switch(plain, answered)
+            _use(curve.BACKEND, create, domain)
 
     return play
 

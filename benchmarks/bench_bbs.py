@@ -192,6 +192,7 @@ def test_base_proofs(benchmark: BenchmarkFixture, bases: dict[int, Base], size: 
         {
             "verify_proof": per(block, bbs_material.PROOFS),
             "floor": per(bbs_calls.floor(block), bbs_material.PROOFS),
+            "stubbed": per(bbs_calls.stubbed(block), bbs_material.PROOFS),
             "arkworks": per(
                 bbs_calls.on_arkworks(lambda: verify_proofs(base)), bbs_material.PROOFS
             ),
@@ -200,6 +201,7 @@ def test_base_proofs(benchmark: BenchmarkFixture, bases: dict[int, Base], size: 
     )
     suffix = "" if size == SIZES[0] else f"_{size}"
     figure(benchmark, f"verify{suffix}_over_floor", taken, "verify_proof", "floor")
+    figure(benchmark, f"overhead{suffix}_over_floor", taken, "stubbed", "floor")
     figure(benchmark, f"verify{suffix}_over_arkworks", taken, "verify_proof", "arkworks")
     cells = {name: least(taken, name) for name in (*ACTS, "floor", "arkworks")}
     record.table(benchmark, "bbs_ms", {f"base {size}/3": cells})
@@ -227,6 +229,7 @@ def test_credential(benchmark: BenchmarkFixture, showings: Showings) -> None:
         "verify_proof": per(block, IN_A_BLOCK),
         "presentation": per(verify_presentations(plain, bundle), IN_A_BLOCK),
         "floor": per(bbs_calls.floor(block), IN_A_BLOCK),
+        "stubbed": per(bbs_calls.stubbed(block), IN_A_BLOCK),
         "arkworks": per(bbs_calls.on_arkworks(lambda: verify_showings(plain, key)), IN_A_BLOCK),
         "named prove": _repeated(lambda: made.show(nym_context=CONTEXT), 4),
         "named verify_proof": per(with_name, IN_A_BLOCK),
@@ -237,6 +240,7 @@ def test_credential(benchmark: BenchmarkFixture, showings: Showings) -> None:
     }
     taken = rounds.interleave(blocks)
     figure(benchmark, "real_credential_over_floor", taken, "verify_proof", "floor")
+    figure(benchmark, "real_credential_overhead_over_floor", taken, "stubbed", "floor")
     figure(benchmark, "real_credential_over_arkworks", taken, "verify_proof", "arkworks")
     figure(benchmark, "presentation_over_floor", taken, "presentation", "floor")
     figure(benchmark, "pseudonym_over_floor", taken, "named verify_proof", "named floor")

@@ -91,6 +91,7 @@ def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
             "rounds": one["rounds"],
         }
         for name, one in found.items()
+        if name in values
     }
     first = next(extra for extra in extras if "raw2_us" in extra)
     return {
