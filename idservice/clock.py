@@ -14,6 +14,21 @@ class Clock(Protocol):
         ...
 
 
+class SetClock:
+    """A clock that stands where it was set last: one moment of a command, or a rehearsed year."""
+
+    def __init__(self, now: UnixSeconds) -> None:
+        self._now = now
+
+    def now(self) -> UnixSeconds:
+        """Return the second that was set."""
+        return self._now
+
+    def set(self, now: UnixSeconds) -> None:
+        """Move it."""
+        self._now = now
+
+
 class SystemClock:
     """The machine's clock, moved by a fixed offset (demonstration folders only)."""
 

@@ -61,6 +61,18 @@ def _item(number: int, line: object) -> Item:
     return Item(kind=kind, letter=letter, always=always, **texts)
 
 
+def shipped() -> bytes:
+    """Return the document that belongs to this installation, as a register names it by SHA-256.
+
+    Raises:
+        UnusableInventory: there is none.
+    """
+    try:
+        return _SHIPPED.read_bytes()
+    except OSError as error:
+        raise UnusableInventory(f"{_SHIPPED.name} cannot be read") from error
+
+
 def load(path: Path | None = None) -> Inventory:
     """Read the inventory at `path`, or the one that belongs to this installation.
 

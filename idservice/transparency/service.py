@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from threading import Condition
 from typing import Final
 
@@ -37,11 +38,11 @@ _AT_ONCE: Final = 64
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """An entry in the queue, and what became of it: nothing yet, a receipt or an error."""
+    """Entries in the queue, and what became of them: nothing yet, receipts or an error."""
 
-    entry: bytes
+    entries: tuple[bytes, ...]
     expected: int | None
-    outcome: Receipt | LogError | ServiceError | None = None
+    outcome: tuple[Receipt, ...] | LogError | ServiceError | None = None
 
 
 class Log:
@@ -97,22 +98,29 @@ class Log:
             Broken: a write failed; the process must end.
             ServiceError: the database is away; nothing was recorded.
         """
-        if len(entry) > model.LONGEST_ENTRY:
+        return self.append_all([entry], expected=expected)[0]
+
+    def append_all(self, entries: Sequence[bytes], *, expected: int | None) -> Sequence[Receipt]:
+        """Append entries in their order, in one turn; otherwise as `append`.
+
+        Where the log was overtaken none of them is recorded.
+        """
+        if any(len(entry) > model.LONGEST_ENTRY for entry in entries):
             raise model.TooLong
-        if len(self._queue) >= model.MOST_WAITING:
+        if len(self._queue) + len(entries) > model.MOST_WAITING:
             raise model.Busy
-        waiting = _Waiting(entry=entry, expected=expected)
+        waiting = _Waiting(entries=tuple(entries), expected=expected)
         self._queue.append(waiting)
         with self._turn(waiting) as mine:
             if mine:
                 self._take_turn()
         match waiting.outcome:
-            case Receipt():
-                return waiting.outcome
+            case LogError() | ServiceError():
+                raise waiting.outcome
             case None:
                 raise model.Unknown
             case _:
-                raise waiting.outcome
+                return waiting.outcome
 
     def refresh(self) -> None:
         """Publish what waits for witnesses; where nothing does, have it cosigned anew.
@@ -189,8 +197,9 @@ class Log:
                 raise model.Broken
             recorded = self._record(batch)
             published = self._published_after_recording()
-            for made in self._receipts(published, list(recorded)):
-                recorded[made.proof.index].outcome = made
+            made = iter(self._receipts(published, _places(recorded)))
+            for waiting in recorded.values():
+                waiting.outcome = tuple(islice(made, len(waiting.entries)))
         except model.NotPublished:
             for place, waiting in recorded.items():
                 waiting.outcome = model.NotPublished(index=place)
@@ -205,7 +214,7 @@ class Log:
             raise model.NotPublished from error
 
     def _record(self, batch: Sequence[_Waiting]) -> dict[int, _Waiting]:
-        """Record what the queue holds, by number; those that were overtaken are told."""
+        """Record what the queue holds, by first number; those that were overtaken are told."""
         # Of entries that depend on the size, only the first in a turn can be right.
         ordered = sorted(batch, key=lambda waiting: waiting.expected is None)
         for _ in range(_TRIES):
@@ -214,7 +223,7 @@ class Log:
                 with self._store.unit() as unit:
                     before = unit.edge()
                     placed = _place(ordered, size=before.size)
-                    entries = [waiting.entry for waiting in placed.values()]
+                    entries = _entries(placed)
                     if entries:
                         leaves = map(tree.leaf_hash, entries)
                         unit.add(entries, growth=before.extend(leaves))
@@ -235,12 +244,12 @@ class Log:
         """Return if the transaction was committed though its answer was lost."""
         if not placed:
             raise error
-        first = min(placed)
+        first, entries = min(placed), _entries(placed)
         try:
-            found = self._store.entries(first, first + len(placed))
+            found = self._store.entries(first, first + len(entries))
         except ServiceError as again:
             raise model.Unknown from again
-        if list(found) != [waiting.entry for waiting in placed.values()]:
+        if list(found) != entries:
             raise model.Unknown from error
 
     def _finish(self, *, again: bool) -> SignedCheckpoint:
@@ -351,8 +360,21 @@ class Log:
 def _place(ordered: Sequence[_Waiting], *, size: int) -> dict[int, _Waiting]:
     """Number the entries whose callers knew the log as it is."""
     placed: dict[int, _Waiting] = {}
+    number = size
     for waiting in ordered:
-        number = size + len(placed)
         if waiting.expected is None or waiting.expected == number:
             placed[number] = waiting
+            number += len(waiting.entries)
     return placed
+
+
+def _places(placed: dict[int, _Waiting]) -> list[int]:
+    return [
+        number
+        for first, waiting in placed.items()
+        for number in range(first, first + len(waiting.entries))
+    ]
+
+
+def _entries(placed: dict[int, _Waiting]) -> list[bytes]:
+    return [entry for waiting in placed.values() for entry in waiting.entries]

@@ -23,7 +23,7 @@ from crypto.entropy import RandomBytes
 from crypto.log.note import SignatureType, VerifierKey
 from idservice.apps import key_files
 from idservice.apps.settings import UnusableSettings
-from idservice.apps.transparency import ed25519_keys
+from idservice.apps.transparency import ed25519_keys, local_witness
 from idservice.apps.transparency.settings import (
     LOG_FILE,
     LogFile,
@@ -42,6 +42,7 @@ from idservice.storage.published import PublishedFolder
 from idservice.transparency import model, web
 from idservice.transparency.collection import Collector
 from idservice.transparency.model import Identity
+from idservice.transparency.ports import Witness
 from idservice.transparency.service import Log
 from idservice.web import application
 
@@ -80,7 +81,7 @@ def found(
     Args:
         folder: is made where it is missing.
         origin: the log's name, for ever: its address without a scheme.
-        witnesses: verifier key and address of each.
+        witnesses: verifier key and address of each, as `settings.Neighbour` tells them.
         quorum: how many of them must cosign; 0 without witnesses.
         random_bytes: asked for 32 octets, the private key.
 
@@ -118,7 +119,7 @@ def assemble(settings: LogSettings, *, clock: Clock) -> Parts:
             Identity(key=key, signer=signer, policy=settings.policy),
             store=storage.SqlLog(database),
             files=files,
-            collector=_collector(settings, clock, stack),
+            collector=_collector(settings, key, clock, stack),
         )
         _open(log)
         return Parts(log=log, key=key, close=stack.pop_all().close)
@@ -146,13 +147,18 @@ def _files(settings: LogSettings, stack: contextlib.ExitStack) -> PublishedFolde
 
 
 def _collector(
-    settings: LogSettings, clock: Clock, stack: contextlib.ExitStack
+    settings: LogSettings, log: VerifierKey, clock: Clock, stack: contextlib.ExitStack
 ) -> Collector | None:
     if settings.policy is None:
         return None
-    asked = {key: HttpWitness(address) for key, address in settings.addresses.items()}
-    for witness in asked.values():
+    elsewhere = {key: HttpWitness(address) for key, address in settings.addresses.items()}
+    for witness in elsewhere.values():
         stack.callback(witness.close)
+    here = {
+        key: local_witness.assemble(place, key=key, log=log, clock=clock)
+        for key, place in settings.local.items()
+    }
+    asked: Mapping[VerifierKey, Witness] = {**elsewhere, **here}
     collector = Collector(settings.policy, witnesses=asked, clock=clock)
     stack.callback(collector.close)
     return collector

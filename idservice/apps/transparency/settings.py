@@ -25,7 +25,11 @@ WITNESS_FILE: Final = "witness.json"
 
 
 class Neighbour(BaseModel):
-    """A witness that the log asks: its verifier key, and where it listens."""
+    """A witness that the log asks: its verifier key, and where it listens.
+
+    The address of one that runs inside the log's own process (`local_witness`) is the path of its
+    files, relative to the log's folder, and begins with a dot.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -60,6 +64,9 @@ class LogSettings:
     origin: str
     policy: Policy | None
     addresses: Mapping[VerifierKey, str]
+    """Of witnesses elsewhere."""
+    local: Mapping[VerifierKey, Path]
+    """Of witnesses in this very process: where their files are."""
     database: str
 
 
@@ -80,11 +87,13 @@ def read_log(folder: Path, *, environ: Mapping[str, str]) -> LogSettings:
         UnusableSettings: the file is missing or wrong, or a witness's address may not be asked.
     """
     told = _read(folder / LOG_FILE, LogFile)
-    addresses = {parse_key(each.key): each.address for each in told.witnesses}
+    everybody = {parse_key(each.key): each.address for each in told.witnesses}
+    local = {key: folder / path for key, path in everybody.items() if path.startswith(".")}
+    addresses = {key: each for key, each in everybody.items() if key not in local}
     for address in addresses.values():
         settings.check_base_url(address)
     try:
-        policy = Policy(witnesses=tuple(addresses), threshold=told.quorum) if addresses else None
+        policy = Policy(witnesses=tuple(everybody), threshold=told.quorum) if everybody else None
     except CryptoError as error:
         raise UnusableSettings(f"{LOG_FILE}: {error}") from error
     if policy is None and told.quorum:
@@ -94,6 +103,7 @@ def read_log(folder: Path, *, environ: Mapping[str, str]) -> LogSettings:
         origin=told.origin,
         policy=policy,
         addresses=addresses,
+        local=local,
         database=settings.lasting_database(folder, environ=environ),
     )
 

@@ -1,0 +1,60 @@
+"""Routine entries: the city root logs what a new period announces, and nothing else.
+
+DESIGN, section 5. The delegation stands in entry 0 (`founding`); its limits are checked by the
+fold. What is logged already is left alone, so that an interrupted announcing goes on where it
+ended. Which keys a period has is decided in `apps.founding`.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from crypto.encoding.canonical_json import JsonObject
+from idservice.apps.register import founding
+from idservice.apps.register.city_log import CityLog
+from idservice.apps.settings import UnusableSettings
+from idservice.register import approval, change
+from idservice.register.approval import Scope
+from idservice.register.entry import RoutineEntry
+
+
+def entries(
+    said: Iterable[JsonObject], *, root: Ed25519PrivateKey, scope: Scope
+) -> Sequence[RoutineEntry]:
+    """Return signed routine entries.
+
+    Args:
+        said: as `trust.announce` and `trust.announce_bbs` write it.
+        root: the city root's key.
+        scope: of the register.
+    """
+    signed = []
+    for each in said:
+        announced = change.announcement(each)
+        message = approval.routine_message(founding.ANNOUNCEMENTS, announced, scope=scope)
+        signed.append(
+            RoutineEntry(
+                delegation=founding.ANNOUNCEMENTS, change=announced, signature=root.sign(message)
+            )
+        )
+    return signed
+
+
+def log_missing(held: CityLog, said: Iterable[JsonObject], *, root: Ed25519PrivateKey) -> None:
+    """Log what was not announced yet.
+
+    Raises:
+        UnusableSettings: something else was announced for the same configuration and period, or
+            as `CityLog.append`.
+    """
+    known = held.in_force().announced
+    missing = []
+    for each in said:
+        announced = change.announcement(each)
+        before = known.get((announced.configuration, announced.period))
+        if before is None:
+            missing.append(each)
+        elif before != announced:
+            raise UnusableSettings("the register announces another key for a period")
+    if missing:
+        held.append(*entries(missing, root=root, scope=held.register.scope))
