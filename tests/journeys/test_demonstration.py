@@ -36,7 +36,7 @@ def test_it_fits_80_columns_without_colour_when_piped(shown: str) -> None:
 
 def test_every_act_is_played(shown: str) -> None:
     acts = re.findall(r"^(\d+)\. ", shown, re.MULTILINE)
-    assert [int(number) for number in acts] == list(range(1, 12))
+    assert [int(number) for number in acts] == list(range(1, 13))
 
 
 @pytest.mark.threat("T27")
@@ -44,6 +44,14 @@ def test_offices_hold_nothing_of_anybody(shown: str) -> None:
     flat = " ".join(shown.split())
     assert "0 found" in flat
     assert "All logs of all offices together: 0 octets" in flat
+
+
+def test_pooled_logs_reveal_nothing_of_a_bbs_card(shown: str) -> None:
+    rows = [re.split(r" *│ *", line)[1:-1] for line in shown.splitlines() if "│" in line]
+    assert ["library + bar", "nothing", "nothing"] in rows
+    (recorded,) = (row for row in rows if row[0].endswith("an issuer that recorded it all"))
+    assert recorded[1].endswith("linked")
+    assert recorded[2] == "nothing"
 
 
 def test_attacks_fail_in_front_of_the_audience(shown: str) -> None:
