@@ -64,8 +64,9 @@ Kind = Annotated[
 
 _SENT = (
     "Sent. If the issuer knows the slip, no copy issued on it verifies after the next status"
-    " list, and a card that can be shown any number of times none after the last period that was"
-    " fetched, within a month; it never says whether it knew it."
+    " list. A card that can be shown any number of times is on no list: it ends with the last"
+    " period that was fetched, at most 32 days from now. The issuer never says whether it knew the"
+    " slip."
 )
 
 

@@ -149,6 +149,16 @@ def test_policy_without_a_label_is_misuse(card):
     assert card.posted() == []
 
 
+def test_machine_without_the_curve_library_is_one_sentence(card, monkeypatch):
+    link = asked(card)
+    monkeypatch.setattr("crypto.bls.curve._BLST", None)
+    result = card.run("present", link, "--yes")
+    assert result.exit_code == 2
+    assert "constant-time" in result.output
+    assert card.posted() == []
+    assert card.run("show").exit_code == 0
+
+
 def test_renew_gets_every_kind_that_is_due(card):
     card.receive()
     begin = period.not_before(Period(card.wire.city.period + 1))
