@@ -1,11 +1,12 @@
-"""What survives a crash while a BBS card is received: everything that was written."""
+"""What survives a crash while a BBS card is received or renewed: everything that was written."""
 
 from dataclasses import dataclass
 
 import pytest
 
 from crypto.encoding import base64url, canonical_json
-from idservice import catalogue
+from idservice import catalogue, period
+from idservice.period import Period
 from idservice.wallet.model import Committed, Declined, Unusable
 from idservice.wallet.service import WalletService
 from tests.fakes import city as fake_city
@@ -72,6 +73,8 @@ class StrictIssuer:
     commitment: bytes = b""
 
     def send(self, request):
+        if request.url.endswith("/v1/renew"):  # another offer, as long as nothing was issued
+            self.spent = False
         if request.url.endswith("/token"):
             if self.spent:
                 return fake_wire.as_json({"error": "invalid_grant"}, status=400)
@@ -183,3 +186,42 @@ def test_unfinished_issuing_is_forgotten_after_fifteen_minutes(holder):
         holder.receive_bbs()
     holder.clock.time += 15 * 60
     assert holder.service.wallet().pending == ()
+
+
+RENEWING = 18
+"""Seven requests, each before and after, and two saves, each before and after."""
+
+
+def in_the_window(city):
+    """Return a holder who can renew, and an issuer that forgives nothing."""
+    holder = holders.make(city)
+    holder.receive_bbs()
+    holder.clock.time = period.not_before(Period(city.period + 1)) - period.DAY
+    entry = city.trust.find_bbs(
+        configuration=catalogue.BBS_CONFIGURATION, period=Period(city.period + 1)
+    )
+    holder.wire.bbs_issuing = lambda city, commitment: city.issue_bbs(
+        RESIDENT, commitment, announced=entry
+    )
+    return holder, StrictIssuer(wire=holder.wire)
+
+
+def test_the_points_at_which_a_renewing_process_may_die_are_all_played(city):
+    holder, issuer = in_the_window(city)
+    service, mortal = process(holder, issuer, line=0, seed="first")
+    service.renew(catalogue.BBS_CONFIGURATION)
+    assert mortal.passed == RENEWING
+
+
+@pytest.mark.parametrize("line", range(1, RENEWING + 1))
+def test_crash_at_any_point_of_renewing_costs_nothing(city, line):
+    holder, issuer = in_the_window(city)
+    service, _ = process(holder, issuer, line=line, seed="first")
+    with pytest.raises(Crash):
+        service.renew(catalogue.BBS_CONFIGURATION)
+    again, _ = process(holder, issuer, line=0, seed="second")
+    if line < RENEWING:
+        assert len(again.wallet().cards) == 1
+        again.renew(catalogue.BBS_CONFIGURATION)
+    assert [card.period - city.period for card in again.wallet().cards] == [0, 1]
+    assert again.wallet().pending == ()
