@@ -214,7 +214,7 @@ FIGURES = (
     Figure(
         id="register.policy_check_ms",
         group=Group.LOG,
-        title="milliseconds of a wallet's check of one policy, offline",
+        title="milliseconds of a wallet's check of a request and its policy, one of 1,000, offline",
         sign="≤",
         bar=2,
     ),

@@ -97,6 +97,8 @@ class Issuer:
     """The payload without claims, status and holder."""
     list_uri: str
     bundle: bytes
+    city: Authority
+    """The root and its key."""
 
 
 def make_issuer(
@@ -161,6 +163,7 @@ def make_issuer(
         visible={"iss": BASE, "vct": VCT, "vct#integrity": integrity, "nbf": nbf, "exp": exp},
         list_uri=list_uri,
         bundle=trust.write(payload, root_der=root.public_bytes(Encoding.DER), sign=root_key.sign),
+        city=Authority(certificate=root, key=root_key),
     )
 
 

@@ -31,6 +31,7 @@ BENCHMARKS = (
     "bench_issuance.py",
     "bench_http.py",
     "bench_log.py",
+    "bench_register.py",
 )
 _DISTRIBUTIONS = (
     "cryptography",
