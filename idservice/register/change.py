@@ -22,7 +22,7 @@ from idservice import catalogue
 from idservice.period import Period
 from idservice.register import charter
 from idservice.register.charter import Charter
-from idservice.verification import policy
+from idservice.verification import policy, trust
 from idservice.verification.policy import Policy
 
 CHARTER: Final = "charter"
@@ -40,6 +40,7 @@ _LABEL = re.compile(r"[a-z0-9-]{1,64}")
 _COMPONENT = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _COLUMN = re.compile(r"[a-z0-9_.-]{1,120}")
 _SUBJECT = re.compile(r"(?:policy|component|delegation|announced):[A-Za-z0-9._:+-]{1,100}")
+_ANNOUNCED = {catalogue.FORMAT: trust.ANNOUNCED, catalogue.BBS_FORMAT: trust.ANNOUNCED_BBS}
 _PARAMETERS = frozenset({"period_days", "grace_days", "status_every_h", "status_lifetime_h"})
 _COMPONENT_MEMBERS = frozenset({"name", "version", "digest", "vendor", "contract", "interests"})
 _DELEGATION = frozenset({"label", "key", "routine", "most", "until"})
@@ -53,8 +54,6 @@ class Routine(StrEnum):
 
 class _Bare:
     """A kind that says it all."""
-
-    __slots__ = ()
 
     def body(self) -> JsonValue:
         """Return what stands beside the kind: nothing."""
@@ -358,16 +357,17 @@ def announcement(value: JsonValue) -> Announcement:
     """Read what a period announces, as `trust.announce` writes it.
 
     Raises:
-        Malformed: no such object, or too long. Its other members are read by `trust.parse`.
+        Malformed: no such object, or too long. What is in it is read by `trust.parse`.
     """
-    given = members.any_object(value)
+    said = members.text(members.any_object(value).get("format"))
+    given = members.exact(value, _ANNOUNCED.get(said, frozenset()))
     octets = canonical_json.serialize(given)
-    if len(octets) > LONGEST_ANNOUNCEMENT or given.get("format") not in catalogue.FORMATS:
-        raise Malformed("what a period announces is too long, or of an unknown format")
+    if len(octets) > LONGEST_ANNOUNCEMENT or b" " in octets:
+        raise Malformed("what a period announces is too long, or text for people")
     return Announcement(
-        configuration=members.matching(_NAME, given.get("configuration")),
-        period=Period(members.whole(given.get("period"))),
-        exp=UnixSeconds(members.whole(given.get("exp"))),
+        configuration=members.matching(_NAME, given["configuration"]),
+        period=Period(members.whole(given["period"])),
+        exp=UnixSeconds(members.whole(given["exp"])),
         octets=octets,
     )
 

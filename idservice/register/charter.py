@@ -292,7 +292,9 @@ def _check_rules(charter: Charter) -> None:
         raise Refused("the notice period is at least 30 days, and at most a year")
     if not 1 <= len(charter.witnesses) <= MOST_WITNESSES:
         raise Refused("a log has 1 to 16 witnesses")
-    note.check_distinct([each.key for each in charter.witnesses])
+    keys = [each.key for each in charter.witnesses]
+    if len({(key.name, key.key_id) for key in keys}) != len(keys):
+        raise Refused("two witnesses that cannot be told apart (C2SP signed-note)")
     _ = charter.witness_policy  # refuses two witnesses with one key, or an impossible quorum
     if charter.least_group < LEAST_GROUP:
         raise Refused("no count below 10 is published")

@@ -44,10 +44,13 @@ from idservice.register.entry import (
 )
 from idservice.verification.policy import Policy
 
+_LAST = date(9999, 12, 30)
+"""The last day whose end can be told."""
+
 
 def end_of(day: date) -> UnixSeconds:
     """Return the first second after a day, in UTC."""
-    midnight = datetime.combine(day + timedelta(days=1), time(), UTC)
+    midnight = datetime.combine(min(day, _LAST) + timedelta(days=1), time(), UTC)
     return UnixSeconds(int(midnight.timestamp()))
 
 

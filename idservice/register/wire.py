@@ -4,6 +4,7 @@ DESIGN, section 5. What is accepted is written back the very same, so an entry h
 and one digest. Left out: what the values mean (`entry`), and which of them count (`fold`).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final, TypeVar, assert_never
@@ -41,6 +42,7 @@ LONGEST: Final = tile.LONGEST_ENTRY
 _STATEMENT = frozenset({"proposal", "checkpoint", "comments", "answer", "hearing", "minutes"})
 _PROPOSAL = frozenset({"change", "base", "in_force_until", "enact_by", "impact_note", "vote"})
 _VOTE_LENGTH = 2
+_LABEL = re.compile(r"[a-z0-9-]{1,64}")
 _Word = TypeVar("_Word", RemovalReason, WithdrawalReason)
 
 
@@ -99,7 +101,7 @@ def _vote(value: JsonValue) -> Vote:
     given = members.array(value)
     if len(given) != _VOTE_LENGTH:
         raise Malformed("a vote is a seat and a signature")
-    return Vote(seat=members.text(given[0]), signature=_signature(given[1]))
+    return Vote(seat=members.matching(_LABEL, given[0]), signature=_signature(given[1]))
 
 
 def _write_vote(vote: Vote) -> JsonValue:
@@ -244,7 +246,7 @@ def _withdrawal(given: JsonObject) -> Withdrawal:
 def _routine(given: JsonObject) -> RoutineEntry:
     members.exact(given, frozenset({"delegation", "announced", "signature"}))
     return RoutineEntry(
-        delegation=members.text(given["delegation"]),
+        delegation=members.matching(_LABEL, given["delegation"]),
         change=change.announcement(given["announced"]),
         signature=_signature(given["signature"]),
     )

@@ -59,7 +59,7 @@ _PAYLOAD = frozenset(
         "policies",
     }
 )
-_ANNOUNCED = frozenset(
+ANNOUNCED = frozenset(
     {
         "configuration",
         "format",
@@ -135,7 +135,7 @@ class AnnouncedBbs:
         )
 
 
-_ANNOUNCED_BBS = frozenset(each.name for each in fields(AnnouncedBbs))
+ANNOUNCED_BBS = frozenset(each.name for each in fields(AnnouncedBbs))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -382,7 +382,7 @@ def _times(given: JsonObject) -> tuple[UnixSeconds, UnixSeconds]:
 
 
 def _announced_bbs(value: JsonValue, issuer: str) -> AnnouncedBbs:
-    given = members.exact(value, _ANNOUNCED_BBS)
+    given = members.exact(value, ANNOUNCED_BBS)
     nbf, exp = _times(given)
     vct = _below(issuer, given["vct"])
     schema, period = members.whole(given["schema"]), Period(members.whole(given["period"]))
@@ -412,7 +412,7 @@ def _announced_bbs(value: JsonValue, issuer: str) -> AnnouncedBbs:
 
 
 def _announced(value: JsonValue, issuer: str) -> Announced:
-    given = members.exact(value, _ANNOUNCED)
+    given = members.exact(value, ANNOUNCED)
     nbf, exp = _times(given)
     return Announced(
         configuration=members.matching(_NAME, given["configuration"]),

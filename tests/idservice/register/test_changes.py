@@ -61,6 +61,8 @@ def announced(number: int, **changed: object) -> JsonObject:
         "format": "dc+sd-jwt",
         "period": number,
         "exp": period.expires(Period(number)),
+        "nbf": period.not_before(Period(number)),
+        **dict.fromkeys(("vct", "vct_integrity", "x5c", "status", "digests", "address_digests")),
     }
     return {**said, **changed}  # type: ignore[dict-item]  # tests say what they like
 
