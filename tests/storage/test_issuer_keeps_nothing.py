@@ -4,6 +4,7 @@ Every value, key, signature and secret is looked for as octets, base64url and he
 every file of SQLite, free pages included, and in all rows and a dump of PostgreSQL.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,18 +14,20 @@ from sqlalchemy import make_url, select
 
 from crypto.encoding import base64url
 from crypto.encoding.canonical_json import JsonObject
-from crypto.jose import jwk
+from crypto.jose import jwk, web_proof
 from crypto.sdjwt import disclosure, sd_jwt
 from crypto.sealed import handle
+from idservice import catalogue
 from idservice.issuer import claims
 from idservice.storage import engine, issuer, issuer_pending
 from tests.fakes import engines, postgres
 from tests.fakes import issuer_office as offices
 from tests.fakes.engines import Databases
-from tests.fakes.issuer_office import Office
+from tests.fakes.issuer_office import BbsResident, Office, Resident
 
 PEOPLE = 200
 PAGE = 4096
+SHORTEST = 8
 
 
 @dataclass
@@ -35,7 +38,7 @@ class Needles:
 
     def add(self, value: bytes | str) -> None:
         raw = value.encode() if isinstance(value, str) else value
-        assert len(raw) >= 8
+        assert len(raw) >= SHORTEST
         self.octets |= {raw, base64url.encode(raw).encode(), raw.hex().encode()}
 
     def found_in(self, hay: bytes) -> set[bytes]:
@@ -63,13 +66,32 @@ def record(number: int) -> JsonObject:
 def serve(office: Office, number: int, *, instances: int) -> Needles:
     """Enrol and issue; return everything about this person that must not stay."""
     needles = Needles()
-    resident, enrolment = office.enrol(record(number))
+    bbs = is_bbs(number)
+    resident, enrolment = (office.enrol_bbs if bbs else office.enrol)(record(number))
     request = offices.token_request(enrolment)
     token = office.issuer.token(request)
-    resident.issue(token, count=instances, label=f"holder {number}")
+    if isinstance(resident, BbsResident):
+        resident.issue(token, label=f"holder {number}")
+        add_bbs(needles, resident)
+    else:
+        resident.issue(token, count=instances, label=f"holder {number}")
+        add_batch(needles, resident)
     slip = offices.slip_of(enrolment)
     for secret in (request.code, token, slip, handle.handle(slip), enrolment.slip):
         needles.add(secret)
+    flat = {**record(number), **dict(record(number)["address"])}  # type: ignore[arg-type]
+    for value in flat.values():
+        if isinstance(value, str):
+            needles.add(value[:200])
+    return needles
+
+
+def is_bbs(number: int) -> bool:
+    """Every fourth takes the other configuration, the last of the first four among them."""
+    return number % 4 == 3
+
+
+def add_batch(needles: Needles, resident: Resident) -> None:
     for key in resident.keys:
         public = jwk.public_jwk(key.public_key())
         for part in (public["x"], public["y"]):
@@ -77,11 +99,29 @@ def serve(office: Office, number: int, *, instances: int) -> Needles:
         needles.add(jwk.thumbprint(key.public_key()))
     for credential in resident.credentials:
         add_credential(needles, credential)
-    flat = {**record(number), **dict(record(number)["address"])}  # type: ignore[arg-type]
-    for value in flat.values():
-        if isinstance(value, str):
-            needles.add(value[:200])
-    return needles
+
+
+def add_bbs(needles: Needles, resident: BbsResident) -> None:
+    """The credential, every slot of it, and what its holder committed to, whole and in parts."""
+    assert resident.secret is not None
+    issued, commitment = resident.issued, resident.commitment
+    parsed = web_proof.parse(resident.credential, headers=web_proof.ISSUED)
+    for secret in (
+        *parsed.values,
+        resident.secret.nym,
+        resident.secret.blind,
+        commitment,
+        commitment[:48],
+    ):
+        needles.add(secret)
+    for part in (issued.signature[:48], issued.signature[48:], issued.nym_secret):
+        needles.add(part)
+    for slot, payload in enumerate(issued.payloads):
+        if len(payload) >= SHORTEST:
+            needles.add(payload[:200])
+        if slot in resident.announced.hashed:
+            needles.add(payload[:32])
+            needles.add(hashlib.sha256(payload).digest())
 
 
 def add_credential(needles: Needles, credential: str) -> None:
@@ -175,7 +215,8 @@ def _check_lasting_rows(databases: Databases, *, instances: int) -> None:
     assert len(index_rows) == PEOPLE
     assert {(len(row.key), len(row.sealed)) for row in index_rows} == {(32, 48 + 80)}
     given_out = sum(byte.bit_count() for row in lists for byte in row.allocated)
-    assert given_out == PEOPLE * instances
+    assert given_out == PEOPLE * 3 // 4 * instances
+    assert {row.configuration for row in lists} == {catalogue.CONFIGURATION}
     assert max(numbers) < 100_000
 
 

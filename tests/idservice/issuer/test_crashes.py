@@ -100,3 +100,58 @@ def test_crash_in_a_withdrawal_is_repeated_whole() -> None:
     assert office.withdrawn() == ()
     office.issuer.withdraw(offices.slip_of(enrolment))
     assert office.withdrawn() == tuple(sorted(resident.indices()))
+
+
+def test_crash_before_the_second_commit_of_a_bbs_credential_consumed_nothing() -> None:
+    lasting, office = setting()
+    resident, enrolment = office.enrol_bbs()
+    token = office.issuer.token(offices.token_request(enrolment))
+    lasting.dies = True
+    with pytest.raises(Crash):
+        resident.issue(token)
+    assert lasting.counts() == []
+    with pytest.raises(ServiceError, match=Code.CREDENTIAL_REQUEST_DENIED):
+        resident.issue(token, label="other")
+    credential = resident.issue(token)
+    assert resident.issue(token) == credential
+    assert [number for _, _, number in lasting.counts()] == [1]
+
+
+def test_a_bbs_answer_that_was_lost_is_given_again_octet_by_octet() -> None:
+    """After the commit; by another process, which shares nothing but the stores and the keys."""
+    lasting, office = setting()
+    resident, enrolment = office.enrol_bbs()
+    token = office.issuer.token(offices.token_request(enrolment))
+    lost = resident.issue(token)
+    office.clock.forward(30)
+    other = offices.make(
+        city=office.city, pending=office.stores.pending, lasting=lasting, now=office.clock.now()
+    )
+    again = offices.BbsResident(office=other)
+    assert again.issue(token) == lost
+    assert again.claims()["given_name"] == "Ada"
+
+
+def test_crash_in_the_renewal_of_a_bbs_credential_leaves_an_offer_that_issues_nothing() -> None:
+    lasting, office = setting()
+    resident, enrolment = office.enrol_bbs()
+    resident.take(enrolment)
+    office.late()
+    lasting.dies = True
+    with pytest.raises(Crash):
+        resident.renew()
+    resident.take_renewal(resident.renew(), label="next")
+    assert resident.announced.period == office.city.period + 1
+
+
+def test_crash_in_the_withdrawal_of_a_bbs_credential_is_repeated_whole() -> None:
+    lasting, office = setting()
+    resident, enrolment = office.enrol_bbs()
+    resident.take(enrolment)
+    office.late()
+    lasting.dies = True
+    with pytest.raises(Crash):
+        office.issuer.withdraw(offices.slip_of(enrolment))
+    office.issuer.withdraw(offices.slip_of(enrolment))
+    with pytest.raises(ServiceError, match=Code.CREDENTIAL_REQUEST_DENIED):
+        resident.renew()
