@@ -7,15 +7,11 @@ from crypto.jose import jws
 from crypto.sdjwt import disclosure, sd_jwt
 from idservice import catalogue, period
 from idservice.wallet import announced
-from idservice.wallet.model import Declined, Response, Unusable, Use
-from idservice.wallet.service import WalletService
+from idservice.wallet.model import Declined, Response, Use
 from tests.fakes import city as fake_city
 from tests.fakes import holders
 from tests.fakes import wire as fake_wire
 from tests.fakes.city import RESIDENT, p256
-from tests.fakes.holders import FixedClock
-from tests.fakes.wallet_store import MemoryStore
-from tests.fakes.wire import FakeWire
 
 
 @pytest.fixture(scope="module")
@@ -401,44 +397,6 @@ def test_wrong_transaction_code_is_told_in_words(holder):
 
 
 @pytest.mark.parametrize(
-    ("place", "member"),
-    [
-        ("openid-credential-issuer", "credential_issuer"),
-        ("oauth-authorization-server", "issuer"),
-    ],
-)
-def test_metadata_of_another_issuer_is_refused(holder, place, member):
-    address = f"{holder.city.issuer}/.well-known/{place}"
-    honest = holder.wire._answer(fake_wire.Request(method="GET", url=address))
-    value = canonical_json.parse_object(honest.body) | {member: "https://evil.example"}
-    holder.wire.answers[address] = fake_wire.as_json(value)
-    with pytest.raises(Declined, match="another issuer"):
-        holder.receive()
-    assert holder.service.wallet().cards == ()
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"credential_endpoint": "https://evil.example/credential"}, "outside the issuer"),
-        ({"nonce_endpoint": "https://issuer.example:8443/nonce"}, "outside the issuer"),
-        ({"authorization_servers": ["https://evil.example"]}, "foreign authorization server"),
-        ({"batch_credential_issuance": {"batch_size": 5}}, "20 instances at once"),
-        ({"batch_credential_issuance": None}, "20 instances at once"),
-        ({"credential_configurations_supported": {}}, "does not issue"),
-        ({"credential_configurations_supported": []}, "cannot be used"),
-        ({"credential_endpoint": None}, "cannot be used"),
-    ],
-)
-def test_metadata_that_leads_elsewhere_is_refused(holder, change, words):
-    address = f"{holder.city.issuer}/.well-known/openid-credential-issuer"
-    value = canonical_json.parse_object(holder.wire._metadata().body) | change
-    holder.wire.answers[address] = fake_wire.as_json(value)
-    with pytest.raises(Declined, match=words):
-        holder.receive()
-
-
-@pytest.mark.parametrize(
     ("place", "response"),
     [
         ("/.well-known/openid-credential-issuer", fake_wire.as_json({}, status=404)),
@@ -465,91 +423,3 @@ def test_strange_answer_keeps_nothing_and_is_not_repeated(holder, place, respons
         holder.receive()
     assert "<" not in str(refused.value)
     assert holder.service.wallet().cards == ()
-
-
-def test_metadata_signed_by_another_city_is_refused(holder):
-    stranger = FakeWire(city=fake_city.make(now=holder.city.now - 1), signed_metadata=True)
-    address = f"{holder.city.issuer}/.well-known/openid-credential-issuer"
-    signed = stranger._metadata()
-    tampered = signed.body[:-4] + b"AAAA"
-    for body in (tampered, b"a.b.c", b"\xff"):
-        holder.wire.answers[address] = dataclasses.replace(signed, body=body)
-        with pytest.raises(Declined, match="metadata"):
-            holder.receive()
-
-
-# what survives a crash
-
-
-def test_lost_credential_answer_is_asked_for_again_with_the_same_token_and_keys(holder):
-    address = f"{holder.city.issuer}/credential"
-    holder.wire.answers[address] = Unusable("The other side does not answer.")
-    with pytest.raises(Unusable):
-        holder.receive()
-    del holder.wire.answers[address]
-    holder.receive(code="not asked for again")
-    asked = [request for request in holder.wire.sent if request.url == address]
-    first, second = (proved_keys(request) for request in asked)
-    assert first == second
-    assert asked[0].headers["Authorization"] == asked[1].headers["Authorization"]
-    assert len([one for one in holder.wire.sent if one.url.endswith("/token")]) == 1
-
-
-def proved_keys(request):
-    tokens = canonical_json.parse_object(request.body)["proofs"]["jwt"]
-    return [jws.parse(token).header["jwk"] for token in tokens]
-
-
-def test_unfinished_issuing_is_forgotten_after_fifteen_minutes(holder):
-    address = f"{holder.city.issuer}/credential"
-    holder.wire.answers[address] = Unusable("The other side does not answer.")
-    with pytest.raises(Unusable):
-        holder.receive()
-    assert len(holder.service.wallet().pending) == 1
-    holder.clock.time += 15 * 60
-    assert holder.service.wallet().pending == ()
-
-
-# the pinned root
-
-
-def test_first_bundle_needs_the_fingerprint(city):
-    store = MemoryStore()
-    service = WalletService(
-        store=store,
-        wire=FakeWire(city=city),
-        clock=FixedClock(city.now),
-        random_bytes=fake_city.chance("pin"),
-        pause=lambda: None,
-    )
-    with pytest.raises(Unusable, match="knows no city"):
-        service.trust()
-    with pytest.raises(Unusable, match="fingerprint"):
-        service.pin(city.bundle, root_fingerprint=None)
-    with pytest.raises(Declined, match="another city root"):
-        service.pin(city.bundle, root_fingerprint=bytes(32))
-    service.pin(city.bundle, root_fingerprint=city.trust.root_fingerprint)
-    assert service.trust().version == city.trust.version
-
-
-def test_older_bundle_and_another_root_are_refused(holder):
-    older = holder.city.sign_bundle({**holder.city.payload, "version": 6})
-    with pytest.raises(Declined, match="older"):
-        holder.service.pin(older, root_fingerprint=None)
-    with pytest.raises(Declined, match="another city root pinned"):
-        holder.service.pin(holder.city.bundle, root_fingerprint=bytes(32))
-    newer = holder.city.sign_bundle({**holder.city.payload, "version": 8})
-    assert holder.service.pin(newer, root_fingerprint=None).version == 8
-
-
-def test_stale_bundle_is_told(holder):
-    assert not holder.service.stale()
-    holder.clock.time += 8 * period.DAY
-    assert holder.service.stale()
-
-
-def test_no_secret_stands_in_any_repr(holder):
-    card = holder.receive()
-    text = repr(holder.service.wallet()) + repr(card) + repr(holder.wire.sent)
-    for secret in (card.instances[0].credential, "Bearer", fake_wire.CODE, "Okonkwo"):
-        assert secret not in text
