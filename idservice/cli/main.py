@@ -20,6 +20,7 @@ COMMANDS: Final = (
     "enrol",
     "wallet",
     "verify",
+    "register",
     "log",
     "audit",
 )

@@ -62,6 +62,13 @@ def migrate_witness(folder: Folder) -> None:
     _migrate_one("witness", folder)
 
 
+@app.command("register", epilog="Example: idservice migrate register --folder city")
+def migrate_register(folder: Folder) -> None:
+    """Migrate the database beside the register's log; the log's is `migrate log`."""
+    beside = os.environ.get(settings.PENDING_DATABASE)
+    _migrate("governance", (beside or f"sqlite:///{(folder / 'beside.db').resolve()}", False))
+
+
 def _migrate_one(office: str, folder: Path) -> None:
     """Migrate an office whose folder says nothing about its one database."""
     address = settings.lasting_database(folder, environ=os.environ)

@@ -165,6 +165,29 @@ def serve_log(
         raise _refuse(error) from error
 
 
+@app.command("register", epilog="Example: idservice serve register --folder city --port 8083")
+def serve_register(
+    *,
+    folder: Annotated[Path, typer.Option(help="The register's folder.")],
+    host: Host = "127.0.0.1",
+    port: Port = 8083,
+    descriptor: Descriptor = None,
+    clock_offset: Offset = 0,
+) -> None:
+    """Take proposals, comments and votes; show what is in force; publish the log below /log."""
+    module = importlib.import_module("idservice.apps.governance.process")
+    try:
+        office = module.from_folder(
+            folder,
+            environ=os.environ,
+            clock_offset=clock_offset,
+            random_bytes=secrets.token_bytes,
+        )
+        run(office, host=host, port=port, descriptor=descriptor)
+    except settings.UnusableSettings as error:
+        raise _refuse(error) from error
+
+
 def register(root: typer.Typer) -> None:
     """Put the command below `idservice`."""
     root.add_typer(app, name="serve")

@@ -225,6 +225,7 @@ class _Told:
         return Course(
             number=found.index,
             digest=found.digest.hex(),
+            words=plain_words.six_words(found.digest),
             title=plain_words.title(proposal.change),
             subject=proposal.change.subject,
             stage=stage,

@@ -56,6 +56,8 @@ CLASSES: Final[Mapping[SeatClass, str]] = {
 }
 
 _DAY: Final = 86_400
+_CONSONANTS: Final = "bdfghjklmnprstvz"
+_VOWELS: Final = "aiou"
 _NONE: Final = "none"
 
 
@@ -276,6 +278,25 @@ BARRED: Final = tuple(labels.BARRED[each] for each in catalogue.BARRED_PURPOSES)
 def iso(seconds: UnixSeconds) -> str:
     """Write a time as pages, feed and JSON have it (RFC 3339)."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def six_words(digest: bytes) -> str:
+    """Write 96 bits of a digest so that two people can compare it by voice.
+
+    Each word is two octets as consonant, vowel, consonant, vowel, consonant ("proquints").
+    """
+    return " ".join(_word(int.from_bytes(digest[start : start + 2])) for start in range(0, 12, 2))
+
+
+def _word(value: int) -> str:
+    letters = (
+        _CONSONANTS[value >> 12],
+        _VOWELS[value >> 10 & 3],
+        _CONSONANTS[value >> 6 & 15],
+        _VOWELS[value >> 4 & 3],
+        _CONSONANTS[value & 15],
+    )
+    return "".join(letters)
 
 
 def last_day(until: UnixSeconds) -> str:

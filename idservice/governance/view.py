@@ -40,6 +40,8 @@ class Course:
     """Of its entry: how people call it."""
     digest: str
     """SHA-256 of its entry: how machines and votes call it."""
+    words: str
+    """The same for people who compare it by voice."""
     title: str
     subject: str
     stage: Stage

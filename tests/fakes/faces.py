@@ -39,6 +39,7 @@ def course(number: int, stage: Stage = Stage.IN_NOTICE) -> Course:
     return Course(
         number=number,
         digest=DIGEST,
+        words=plain_words.six_words(bytes.fromhex(DIGEST)),
         title="Let Exampleton Savings Bank ask for facts: opening an account",
         subject="policy:bank-account",
         stage=stage,

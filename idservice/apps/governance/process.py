@@ -27,8 +27,7 @@ from idservice.auditor import schema
 from idservice.clock import Clock
 from idservice.governance import model, ports, web
 from idservice.governance.service import RegisterOffice
-from idservice.register import entry, wire
-from idservice.register.entry import CharterEntry
+from idservice.register import entry
 from idservice.storage import engine, published
 from idservice.storage import governance as storage
 from idservice.transparency import web as log_web
@@ -37,7 +36,8 @@ from idservice.verification import trust
 from idservice.verification.trust import TrustBundle
 from idservice.web import application, timers
 
-BUNDLE_FILE: Final = "bundle.json"
+BUNDLE_FILE: Final = Path("issuer", "bundle.json")
+"""In a city's folder; elsewhere it is put there."""
 
 EVERY: Final = 10.0
 """Seconds between two looks at what was published meanwhile."""
@@ -85,7 +85,7 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
         database = _database(settings.database, stack)
         book = Book(log_parts.log)
         _begin(book, settings)
-        root = _city_root(settings)
+        root = folder_settings.charter(settings).root
         office = RegisterOffice(
             book=book,
             store=storage.SqlRegister(database),
@@ -98,13 +98,6 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
         except model.Unusable as error:
             raise UnusableSettings(str(error)) from error
         return Parts(office=office, log=log_parts.log, close=stack.pop_all().close)
-
-
-def _city_root(settings: RegisterSettings) -> bytes:
-    first = wire.parse(settings.charter)
-    if not isinstance(first, CharterEntry):
-        raise UnusableSettings("the charter is none")
-    return first.charter.root
 
 
 def _begin(book: Book, settings: RegisterSettings) -> None:

@@ -19,6 +19,7 @@ from idservice.apps import settings as told
 from idservice.apps.settings import UnusableSettings
 from idservice.apps.transparency.settings import LogSettings, read_log
 from idservice.register import entry, fold, wire
+from idservice.register.charter import Charter
 from idservice.register.entry import CharterEntry
 
 REGISTER_FILE: Final = "register.json"
@@ -54,14 +55,12 @@ class RegisterSettings:
     database: str
 
 
-def found(
-    folder: Path, *, charter: CharterEntry, base_url: str, desk_keys: Sequence[bytes]
-) -> bytes:
+def found(folder: Path, *, first: CharterEntry, base_url: str, desk_keys: Sequence[bytes]) -> bytes:
     """Make a register's folder around the folder of its log, which was made before.
 
     Args:
         folder: holds the log's folder, `log`.
-        charter: entry 0; it must name that log's key.
+        first: entry 0; it must name that log's key.
         base_url: where the register will be reached.
         desk_keys: SHA-256 of each API key of the desk.
 
@@ -74,9 +73,9 @@ def found(
     told.check_base_url(base_url)
     if (folder / REGISTER_FILE).exists():
         raise UnusableSettings(f"{REGISTER_FILE} exists already and is never overwritten")
-    if charter.charter.log.name != read_log(folder / LOG_FOLDER, environ={}).origin:
+    if first.charter.log.name != read_log(folder / LOG_FOLDER, environ={}).origin:
         raise UnusableSettings("the charter names another log")
-    octets = wire.write(charter)
+    octets = wire.write(first)
     pin = entry.entry_digest(octets)
     try:
         fold.start(octets, pin=pin)
@@ -124,3 +123,29 @@ def _digest(text: str) -> bytes:
     if len(found) != _HASH_LENGTH:
         raise UnusableSettings(f"{REGISTER_FILE} holds SHA-256 in hexadecimal")
     return found
+
+
+def charter(settings: RegisterSettings) -> Charter:
+    """Return the charter that the register was founded on.
+
+    Raises:
+        UnusableSettings: it is none.
+    """
+    try:
+        first = wire.parse(settings.charter)
+    except CryptoError as error:
+        raise UnusableSettings(f"{CHARTER_FILE} is no charter") from error
+    if not isinstance(first, CharterEntry):
+        raise UnusableSettings(f"{CHARTER_FILE} is no charter")
+    return first.charter
+
+
+def check_offset(settings: RegisterSettings, offset: int) -> None:
+    """Let nobody but a demonstration on this machine move the clock.
+
+    Raises:
+        UnusableSettings: anybody else.
+    """
+    allowed = charter(settings).demonstration and told.is_loopback(settings.base_url)
+    if offset and not allowed:
+        raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
