@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from benchmarks import bbs_calls, bbs_material, peers, record, rounds, sizes
+from benchmarks import bbs_calls, bbs_material, node_process, peers, record, rounds, sizes
 from benchmarks.bbs_material import BASE, HASHED, Base, Credentials
 from benchmarks.rounds import Block, Seconds, timed
 from crypto.bbs import batch, jwp, proof, signature
@@ -303,7 +303,7 @@ def test_sizes(benchmark: BenchmarkFixture, showings: Showings) -> None:
 def test_peers(benchmark: BenchmarkFixture, bases: dict[int, Base], peer: str) -> None:
     base, name = bases[SIZES[0]], f"bbs.{peer}_over_ours"
     block = verify_proofs(base)
-    reason = peers.why_no_node()
+    reason = node_process.why_none()
     if reason is not None:
         record.impossible(benchmark, name, reason)
         benchmark.pedantic(block, rounds=3, warmup_rounds=1)

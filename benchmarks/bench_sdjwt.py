@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from benchmarks import material as materials
-from benchmarks import peers, record, rounds
+from benchmarks import node_process, peers, record, rounds
 from benchmarks.material import Material
 from benchmarks.rounds import Block, Seconds, timed
 from crypto.jose import jwk, jws
@@ -198,7 +198,7 @@ def test_openvc_core(benchmark: BenchmarkFixture, material: Material) -> None:
 
 
 def test_node_sd_jwt_vc(benchmark: BenchmarkFixture, material: Material) -> None:
-    reason = peers.why_no_node()
+    reason = node_process.why_none()
     if reason is not None:
         record.impossible(benchmark, "sdjwt.node_sd_jwt_vc_over_ours", reason)
         _store(benchmark, bare(material))

@@ -6,25 +6,17 @@ do for base BBS; there is no credential around it. What each leaves out stands i
 `benchmarks/figures.py` and so in the tables of `benchmarks/README.md`.
 """
 
-import json
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from jwcrypto.jwk import JWK
 from openvc.proof.sd_jwt import SdJwtVcProofSuite
 from sd_jwt.verifier import SDJWTVerifier
 
+from benchmarks import node_process
 from benchmarks.bbs_material import Base
 from benchmarks.material import Material
 from benchmarks.rounds import Block, Seconds
-
-NODE_FOLDER = Path(__file__).parent / "node"
-
-Ask = Callable[[object], dict[str, float]]
-"""Sends one JSON value to a peer and returns its answer."""
 
 
 def pypi_sd_jwt(material: Material) -> Block:
@@ -58,40 +50,6 @@ def openvc_core(material: Material) -> Block:
     return block
 
 
-def why_no_node() -> str | None:
-    """Say why the Node peer cannot run here, if it cannot."""
-    if shutil.which("node") is None:
-        return "Node is not installed on this machine"
-    if not (NODE_FOLDER / "node_modules").is_dir():
-        return "`npm ci` has not been run in benchmarks/node"
-    return None
-
-
-@contextmanager
-def node(script: str, first: Mapping[str, object]) -> Iterator[Ask]:
-    """Run a peer in a process of its own, which is told `first` what there is and times itself."""
-    with subprocess.Popen(  # noqa: S603 - scripts of this folder
-        ["node", script],  # noqa: S607 - whichever Node the machine has
-        cwd=NODE_FOLDER,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        asked, answered = process.stdin, process.stdout
-
-        def ask(said: object) -> dict[str, float]:
-            asked.write(json.dumps(said) + "\n")
-            asked.flush()
-            answer: dict[str, float] = json.loads(answered.readline())
-            return answer
-
-        ask(first)
-        yield ask
-        asked.close()
-
-
 @contextmanager
 def node_sd_jwt_vc(material: Material) -> Iterator[Seconds]:
     """Verify with `@sd-jwt/sd-jwt-vc`."""
@@ -102,7 +60,7 @@ def node_sd_jwt_vc(material: Material) -> Iterator[Seconds]:
         "vct": material.vct,
         "presentations": material.presentations,
     }
-    with node("peer.mjs", given) as ask:
+    with node_process.talk("peer.mjs", given) as ask:
         yield lambda: ask("block")["seconds"]
 
 
@@ -120,5 +78,5 @@ def node_bbs(peer: str, base: Base) -> Iterator[Callable[[str, int], Seconds]]:
         "proofs": [each.hex() for each in base.proofs],
         "disclosed": [*base.disclosed],
     }
-    with node("bbs.mjs", given) as ask:
+    with node_process.talk("bbs.mjs", given) as ask:
         yield lambda act, times: lambda: ask({"act": act, "times": times})["seconds"] / times

@@ -7,20 +7,13 @@ versions, sizes and spread. Host name and commit are left out: they tell whose m
 
 import json
 import os
-import platform
-import shlex
 import subprocess
 import sys
-import sysconfig
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.backends.openssl import backend
-
-from benchmarks import material, peers, record, report
-from benchmarks.figures import BBS_PEERS, FIGURES
-from crypto.bls import curve
+from benchmarks import machine, material, record, report
+from benchmarks.figures import FIGURES
 from idservice import clock, period
 
 HERE = Path(__file__).parent
@@ -33,21 +26,6 @@ BENCHMARKS = (
     "bench_log.py",
     "bench_register.py",
 )
-_DISTRIBUTIONS = (
-    "cryptography",
-    "ckzg",
-    "py-arkworks-bls12381",
-    "orjson",
-    "pybase64",
-    "uvicorn",
-    "starlette",
-)
-_NODE_PEERS = (
-    "@sd-jwt/sd-jwt-vc",
-    *(peer.name for peer in BBS_PEERS),
-)
-_OPTIMISING = ("-O", "-flto", "-fprofile-use", "-march", "-mtune", "-fno-semantic-interposition")
-_PEERS = ("sd-jwt", "openvc-core")
 
 
 def main() -> None:
@@ -99,8 +77,8 @@ def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
         **values,
         "about": {
             "day": period.day(clock.SystemClock().now()).isoformat(),
-            "machine": _machine(load),
-            "versions": _versions(),
+            "machine": machine.describe(load),
+            "versions": machine.versions(),
             "material": {
                 "presentations": material.PRESENTATIONS,
                 "claims": len(material.CLAIMS),
@@ -115,63 +93,6 @@ def summary(extras: list[dict[str, Any]], *, load: float) -> dict[str, Any]:
             "reasons": reasons,
         },
     }
-
-
-def _machine(load: float) -> dict[str, Any]:
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "note": f"load average {load:.1f} when it began",
-    }
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        return platform.processor() or "unknown processor"
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "unknown processor"
-
-
-def _versions() -> dict[str, str]:
-    versions = {
-        "Python": platform.python_version(),
-        "built": _build(),
-        "curve backend": curve.BACKEND.name,
-        "OpenSSL": _openssl(),
-    }
-    versions |= {name: metadata.version(name) for name in (*_DISTRIBUTIONS, *_PEERS)}
-    if peers.why_no_node() is None:
-        lock = json.loads((peers.NODE_FOLDER / "package-lock.json").read_text("utf-8"))
-        versions["Node"] = subprocess.run(
-            ["node", "--version"],  # noqa: S607 - whichever Node the machine has
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for name in _NODE_PEERS:
-            versions[name] = lock["packages"][f"node_modules/{name}"]["version"]
-    return versions
-
-
-def _build() -> str:
-    """Say how the interpreter was compiled; options that name places are left out."""
-    asked = shlex.split(sysconfig.get_config_var("CONFIG_ARGS") or "")
-    flags = shlex.split(
-        " ".join(sysconfig.get_config_var(name) or "" for name in ("PY_CFLAGS", "PY_CFLAGS_NODIST"))
-    )
-    chosen = dict.fromkeys(each for each in flags if each.startswith(_OPTIMISING))
-    options = [each for each in asked if each.startswith("--") and "/" not in each]
-    if "--enable-optimizations" not in options:
-        options.append("without --enable-optimizations")
-    return " ".join(["with", platform.python_compiler(), *chosen, "configured", *options])
-
-
-def _openssl() -> str:
-    """Name the OpenSSL inside `cryptography`."""
-    return backend.openssl_version_text().split()[1]
 
 
 if __name__ == "__main__":

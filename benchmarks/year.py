@@ -29,7 +29,7 @@ Sizes = Mapping[str, Mapping[str, int]]
 
 def table(sizes: Sizes) -> str:
     """Write the table."""
-    printed = ["0", "0", "0", "0", "0", "0", "0", "-", "anybody who sees it twice"]
+    printed = [*["0"] * 4, *["0 kB"] * 3, "-", "anybody who sees it twice"]
     columns = {
         "printed card": printed,
         "`dc+sd-jwt`": _column("dc+sd-jwt", sizes["dc+sd-jwt"], instances=catalogue.BATCH),

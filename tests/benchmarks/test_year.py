@@ -1,0 +1,31 @@
+"""A resident's year is arithmetic over sizes, and comes out as one can check by hand."""
+
+from benchmarks import year
+
+SIZES = {"credential": 1000, "request": 100, "showing": 500, "renewal": 2000}
+
+
+def cells() -> dict[str, list[str]]:
+    rows = year.table({"dc+sd-jwt": SIZES, "jwp+bbs": SIZES}).splitlines()[2:]
+    return {name: rest for name, *rest in (row.strip("| ").split(" | ") for row in rows)}
+
+
+def test_one_signature_a_period_or_twenty() -> None:
+    assert year.PERIODS == 14  # 365 days touch fourteen periods of 28
+    assert cells()["signatures that the city makes"] == ["0", "280", "14"]
+    assert cells()["octets that the city sends as credentials"] == ["0 kB", "280 kB", "14 kB"]
+
+
+def test_asking_and_renewing_is_what_the_wallet_sends() -> None:
+    # 280 or 14 key proofs or commitments, and 13 renewals
+    assert cells()["octets that the wallet sends to the city"] == ["0 kB", "54 kB", "27 kB"]
+    assert cells()["occasions on which the wallet contacts the city"] == ["0", "14", "14"]
+
+
+def test_a_printed_card_has_nothing_to_do_with_the_city() -> None:
+    assert {numbers[0] for numbers in cells().values()} <= {
+        "0",
+        "0 kB",
+        "-",
+        "anybody who sees it twice",
+    }
