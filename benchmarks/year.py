@@ -17,10 +17,10 @@ _DAYS: Final = 365
 PERIODS: Final = -(-_DAYS * period.DAY // period.LENGTH)
 """So many are touched at least; the first is fetched at the enrolment."""
 
-_OFFER: Final = 1
-_TAKING: Final = {"dc+sd-jwt": 5, "jwp+bbs": 4}
+OFFER: Final = 1
+TAKING: Final = {"dc+sd-jwt": 5, "jwp+bbs": 4}
 """Two documents, the server's and the issuer's, token and credential; a nonce for key proofs."""
-_ASKING: Final = 3
+ASKING: Final = 3
 """Renewal asks first: the issuer's document, a nonce, the renewal itself."""
 
 Sizes = Mapping[str, Mapping[str, int]]
@@ -57,7 +57,7 @@ def table(sizes: Sizes) -> str:
 
 def _column(format_: str, sizes: Mapping[str, int], *, instances: int) -> list[str]:
     renewals = PERIODS - 1
-    requests = _OFFER + _TAKING[format_] + renewals * (_ASKING + _TAKING[format_])
+    requests = OFFER + TAKING[format_] + renewals * (ASKING + TAKING[format_])
     asked = PERIODS * instances
     alone = instances == 1
     return [
