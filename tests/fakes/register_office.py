@@ -1,5 +1,6 @@
 """The register's office in memory: a real log, real witnesses, a board whose keys are known."""
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -234,9 +235,14 @@ def assemble(
     )
 
 
+@functools.cache
+def _city() -> FakeCity:
+    return cities.make()
+
+
 def make(*, store: RegisterStore | None = None, **changed: object) -> Office:
     """Found a register and open its office; `changed` are members of the charter."""
-    made = cities.make()
+    made = _city()
     log = log_office.witnessed(*registers.WITNESSES, threshold=2)
     log.clock.time = cities.NOW
     first = wire.write(charter(made, **changed))
