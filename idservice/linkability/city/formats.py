@@ -1,16 +1,16 @@
 """One resident's way in each credential format: enrolled, issued, checked, shown twice.
 
-Everything is done by the issuer's and the wallet's own code; only HTTP is left out. A format is
-one entry of `FORMATS`; `real` names what an ideal world replaces by random octets, which is
-whatever is not said in the clear.
+Everything is done by the service's own code; HTTP is left out. A format is one entry of
+`FORMATS`; its `real` names what an ideal world replaces by random octets, which is whatever is not
+said in the clear.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from crypto.bbs import jwp
+from crypto.bbs import jwp, signature
 from crypto.encoding import base64url
 from crypto.encoding.canonical_json import JsonObject
 from crypto.entropy import RandomBytes
@@ -24,9 +24,8 @@ from idservice.verification import showing
 from idservice.verification.trust import TrustBundle
 from idservice.wallet import announced, protocol
 from idservice.wallet import formats as wallet_formats
-from idservice.wallet.formats import BbsOccasion, Occasion
+from idservice.wallet.formats import Occasion
 from idservice.wallet.model import Declined, Instance, Use
-from idservice.wallet.receipt import bbs
 
 SHOWN: Final = 2
 """Instances of a batch that are shown, and that the game's wallets check at receipt."""
@@ -169,31 +168,34 @@ SD_JWT: Final = Format(
 
 
 def _walk_bbs(office: Office, resident: Resident, occasions: tuple[Occasion, Occasion]) -> Trip:
+    """Verify the signature once; the town's wallets look closer, and verify it at each showing."""
     secret, commitment = jwp.request(random_bytes=office.random_bytes)
     proofs = protocol.commitment_proof(commitment)
     slip, (credential,) = _issued(office, resident, catalogue.BBS_CONFIGURATION, proofs)
-    received = bbs.check(
-        credential,
-        secret=secret,
-        entries=office.trust.announced_bbs,
-        configuration=catalogue.BBS_CONFIGURATION,
-        periods=(period.of(office.clock.now()),),
+    (values,) = (
+        each for each in office.trust.announced_bbs if each.period == period.of(office.clock.now())
     )
-
-    def shown(occasion: Occasion) -> str:
-        """Answer a question that no request object carried."""
-        told = BbsOccasion(
-            announced=received.announced,
-            request_hash=showing.direct_request_hash(nonce=occasion.nonce, policy="the-game"),
+    public_key = signature.load_public_key(values.public_key)
+    issued = jwp.receive(credential, secret=secret, public_key=public_key, hashed=values.hashed)
+    first, second = (
+        jwp.present(
+            issued,
+            disclosed=[values.slots.index(name) for name in resident.asked],
+            presentation_header=showing.presentation_header(
+                audience=occasion.audience,
+                nonce=occasion.nonce,
+                request_hash=showing.direct_request_hash(nonce=occasion.nonce, policy="the-game"),
+                nym_context=None,
+            ),
             nym_context=None,
+            public_key=public_key,
+            hashed=values.hashed,
             random_bytes=office.random_bytes,
         )
-        instance = Instance(credential=credential, key=secret, use=Use.LASTING)
-        show = wallet_formats.FORMATS[catalogue.BBS_FORMAT].show
-        return show(instance, resident.asked, replace(occasion, bbs=told))
-
+        for occasion in occasions
+    )
     return Trip(
-        shown=(shown(occasions[0]), shown(occasions[1])),
+        shown=(first, second),
         recorded=(commitment, *_recorded_bbs((credential,))),
         issued=credential,
         slip=slip,
