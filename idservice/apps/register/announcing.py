@@ -6,16 +6,19 @@ ended. Which keys a period has is decided in `apps.founding`.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.encoding.canonical_json import JsonObject
-from idservice.apps.register import founding
 from idservice.apps.register.city_log import CityLog
 from idservice.apps.settings import UnusableSettings
 from idservice.register import approval, change
 from idservice.register.approval import Scope
 from idservice.register.entry import RoutineEntry
+
+LABEL: Final = "announcements"
+"""Of the delegation under which the city root announces the periods' keys."""
 
 
 def entries(
@@ -31,11 +34,9 @@ def entries(
     signed = []
     for each in said:
         announced = change.announcement(each)
-        message = approval.routine_message(founding.ANNOUNCEMENTS, announced, scope=scope)
+        message = approval.routine_message(LABEL, announced, scope=scope)
         signed.append(
-            RoutineEntry(
-                delegation=founding.ANNOUNCEMENTS, change=announced, signature=root.sign(message)
-            )
+            RoutineEntry(delegation=LABEL, change=announced, signature=root.sign(message))
         )
     return signed
 

@@ -6,7 +6,7 @@ keys for each seat: its own, and the successor that signs when its class gives i
 votes are enough is decided by `register.approval`, not here.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -34,9 +34,6 @@ SEATS: Final[Mapping[str, SeatClass]] = {
     "community-1": SeatClass.COMMUNITY,
     "community-2": SeatClass.COMMUNITY,
 }
-ENOUGH: Final = ("council-1", "agency-1", "community-1")
-"""Seats that together can decide."""
-
 _SUCCESSOR: Final = "successor"
 _SEED_LENGTH: Final = 32
 _NO_SIGNATURE: Final = bytes(ed25519.SIGNATURE_LENGTH)
@@ -51,6 +48,21 @@ class Intent:
     in_force_until: date
     enact_by: date
     impact_note: Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voters:
+    """Who votes: seats with their own keys, and seats with another key, named beside them."""
+
+    seats: Sequence[str]
+    keys: Sequence[tuple[str, Signer]] = field(default=(), repr=False)
+
+
+ENOUGH: Final = Voters(seats=("council-1", "agency-1", "community-1"))
+"""Seats that together can decide."""
+
+EMERGENCY: Final = Voters(seats=("agency-1", "community-1"))
+"""Seats that together may shrink something for a short time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +84,11 @@ class Board:
         message = approval.proposal_message(unsigned, scope=scope)
         return replace(unsigned, vote=self._vote(seat, message))
 
-    def votes(
-        self, statement: Statement, *, seats: Collection[str], scope: Scope
-    ) -> tuple[Vote, ...]:
+    def votes(self, statement: Statement, *, by: Voters, scope: Scope) -> tuple[Vote, ...]:
         """Return the votes of these seats."""
         message = approval.statement_message(statement, scope=scope)
-        return tuple(self._vote(seat, message) for seat in seats)
-
-    def with_key(self, seat: str, signer: Signer) -> "Board":
-        """Return the board with another key for one seat."""
-        return Board({**self.signers, seat: signer})
+        more = tuple(Vote(seat=seat, signature=sign(message)) for seat, sign in by.keys)
+        return (*(self._vote(seat, message) for seat in by.seats), *more)
 
     def _vote(self, seat: str, message: bytes) -> Vote:
         return Vote(seat=seat, signature=self.signers[seat](message))
@@ -93,7 +100,7 @@ def make(folder: Path, *, random_bytes: RandomBytes) -> Sequence[JsonObject]:
     Raises:
         UnusableKey: there are such keys already.
     """
-    folder.mkdir(mode=0o700)
+    folder.mkdir(mode=0o700, exist_ok=True)
     return [
         {
             "id": name,

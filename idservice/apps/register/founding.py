@@ -1,22 +1,35 @@
-"""Entry 0: the charter, and all that is in force from the beginning because it says so.
+"""Found a register: entry 0 is the charter, and all that is in force because it says so.
 
 DESIGN, section 5. The city root may log what each new period announces (a delegation, until the
 charter's end); the software, its inventory, its parameters and the claims in a card are listed;
 policies of verifiers that are there from the beginning stand beside them. Everything later takes
-the whole road. What a charter says stands in `charters`; logging it in `city_log`.
+the whole road. What a charter says stands in `charters`; how an entry is logged in `city_log`.
 """
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from crypto.encoding.canonical_json import JsonObject
+from crypto.entropy import RandomBytes
+from crypto.instant import UnixSeconds
 from crypto.log.ed25519 import PublicKey
 from idservice import catalogue, period
-from idservice.apps.register import software
+from idservice.apps.register import announcing, charters, city_log, publication, software
+from idservice.apps.register.charters import Terms
+from idservice.apps.register.city_log import NotWitnessed
+from idservice.apps.register.publication import Publisher
 from idservice.apps.settings import UnusableSettings
-from idservice.register import change
+from idservice.apps.transparency import log
+from idservice.clock import SetClock
+from idservice.register import change, entry, wire
+from idservice.register.approval import Scope
+from idservice.register.bundle import Loaded
 from idservice.register.change import (
     Change,
     ClaimChange,
@@ -29,11 +42,76 @@ from idservice.register.charter import Charter
 from idservice.register.entry import MOST_FOUNDING, CharterEntry, Founding
 from idservice.verification.policy import Policy
 
-ANNOUNCEMENTS: Final = "announcements"
-"""Label of the delegation under which the city root announces the periods' keys."""
-
 _HOURS: Final = 24
 _STATUS_DAYS: Final = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beginning:
+    """With what a register begins."""
+
+    terms: Terms | None
+    """None for a demonstration, which makes its own."""
+    sandbox: bool
+    """For a demonstration: with a notice of seconds."""
+    announced: Sequence[JsonObject]
+    """The first periods' keys."""
+    policies: Sequence[Policy]
+
+
+def found(
+    folder: Path,
+    publisher: Publisher,
+    beginning: Beginning,
+    *,
+    now: UnixSeconds,
+    random_bytes: RandomBytes,
+) -> Loaded | None:
+    """Make the log in a city's folder, log entry 0 and the first keys, and publish the bundle.
+
+    Args:
+        folder: the city's, with nothing of a register in it.
+        publisher: the city and its root.
+        beginning: what entry 0 says.
+        now: the present time.
+        random_bytes: for the keys of the log, and of a demonstration's seats and witnesses.
+
+    Returns:
+        The bundle; None where everything is recorded and witnesses elsewhere have not cosigned it
+        yet, because they do not know this log: `publication.publish` goes on from there.
+
+    Raises:
+        UnusableSettings: there is a register, or what is wished may not be.
+    """
+    city, day = publisher.city, period.day(now)
+    origin = f"{city.issuer.partition('://')[2]}/register"
+    terms = beginning.terms or charters.demonstration(
+        folder, origin=origin, sandbox=beginning.sandbox, day=day, random_bytes=random_bytes
+    )
+    charter = charters.complete(
+        terms,
+        city=city.name,
+        languages=city.languages,
+        log=log.found(
+            folder / city_log.FOLDER,
+            origin=origin,
+            witnesses=terms.addresses,
+            quorum=terms.quorum,
+            random_bytes=random_bytes,
+        ),
+        root=publisher.certificate.fingerprint(hashes.SHA256()),
+        day=day,
+    )
+    root = publisher.key.public_key()
+    zero = entry_zero(charter, root=root, policies=beginning.policies)
+    scope = Scope(log=origin, charter=entry.entry_digest(wire.write(zero)))
+    first = announcing.entries(beginning.announced, root=publisher.key, scope=scope)
+    with city_log.opened(folder, clock=SetClock(now)) as held:
+        try:
+            held.append(zero, *first)
+            return publication.publish(folder, held, publisher, now=now)
+        except NotWitnessed:
+            return None
 
 
 def entry_zero(
@@ -53,7 +131,7 @@ def entry_zero(
         Founding(change=each, in_force_until=charter.sunset)
         for each in (
             Delegation(
-                label=ANNOUNCEMENTS,
+                label=announcing.LABEL,
                 key=PublicKey(root.public_bytes_raw()),
                 routine=(Routine.ANNOUNCEMENT,),
                 most=change.MOST_ROUTINE,

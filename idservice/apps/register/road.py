@@ -14,7 +14,7 @@ from typing import Final
 
 from crypto.log.note import Note
 from idservice import period
-from idservice.apps.register.board import ENOUGH, Board, Intent
+from idservice.apps.register.board import ENOUGH, Board, Intent, Voters
 from idservice.apps.register.city_log import CityLog
 from idservice.apps.settings import UnusableSettings
 from idservice.clock import Clock
@@ -23,9 +23,6 @@ from idservice.register.change import Change, CharterChange, PolicyChange
 from idservice.register.charter import Charter
 from idservice.register.entry import Digest, Enactment, Statement
 from idservice.register.state import Course, Enacted
-
-EMERGENCY: Final = ("agency-1", "community-1")
-"""Seats that together may shrink something for a short time."""
 
 _SPARE: Final = timedelta(days=30)
 _IMPACT: Final = b"A demonstration: nobody is affected."
@@ -43,7 +40,7 @@ class Road:
     clock: Clock
     wait: Wait
 
-    def decide(self, *changes: Change, seats: Sequence[str] = ENOUGH) -> Sequence[Enacted]:
+    def decide(self, *changes: Change, by: Voters = ENOUGH) -> Sequence[Enacted]:
         """Propose changes, let the notice pass, vote and enact; all between the same checkpoints.
 
         Changes that only shrink need no notice and do not wait.
@@ -56,7 +53,7 @@ class Road:
         if not all(change.shrinks(each) for each in changes):
             c1 = self.held.cosigned(anew=True).note
             self.wait(self.held.register.charter.notice_s + 1)
-        return self.enact(proposals, c1=c1, seats=seats)
+        return self.enact(proposals, c1=c1, by=by)
 
     def propose(self, decided: Change) -> Digest:
         """Propose a change, or take up the same one that waits already."""
@@ -75,12 +72,12 @@ class Road:
             impact_note=hashlib.sha256(_IMPACT).digest(),
         )
         scope = self.held.register.scope
-        proposal = self.board.propose(intent, seat=ENOUGH[0], scope=scope)
+        proposal = self.board.propose(intent, seat=ENOUGH.seats[0], scope=scope)
         index = self.held.append(proposal)
         return entry.entry_digest(self.held.entries[index])
 
     def enact(
-        self, proposals: Sequence[Digest], *, c1: Note | None, seats: Sequence[str]
+        self, proposals: Sequence[Digest], *, c1: Note | None, by: Voters
     ) -> Sequence[Enacted]:
         """Vote on proposals under a checkpoint of this moment, and enact them.
 
@@ -92,7 +89,7 @@ class Road:
         for proposal in proposals:
             course = self.held.register.courses[proposal]
             said = _statement(course, signed.note, size=signed.checkpoint.head.size)
-            votes = self.board.votes(said, seats=seats, scope=self.held.register.scope)
+            votes = self.board.votes(said, by=by, scope=self.held.register.scope)
             shrinks = change.shrinks(course.proposal.change)
             entries.append(
                 Enactment(statement=said, c1=None if shrinks else c1, c2=signed.note, votes=votes)
@@ -101,11 +98,11 @@ class Road:
         return [_enacted(self.held.register.courses[each]) for each in proposals]
 
     def _waiting(self, decided: Change, base: int) -> Course | None:
-        now = self.clock.now()
+        voted = self.clock.now() + self.held.register.charter.notice_s
         for course in self.held.register.courses.values():
             said = course.proposal
             is_open = course.enacted is None and course.withdrawn is None
-            in_time = now < state.end_of(said.enact_by)
+            in_time = voted < state.end_of(said.enact_by)
             if is_open and in_time and (said.change, said.base) == (decided, base):
                 return course
         return None

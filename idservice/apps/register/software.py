@@ -42,7 +42,7 @@ def listed() -> Inventory:
     Raises:
         UnusableInventory: there is none.
     """
-    columns = inventory.load().of(Kind.COLUMN)
+    columns = [each for each in inventory.load().items if each.kind is Kind.COLUMN]
     return Inventory(
         digest=hashlib.sha256(inventory.shipped()).digest(),
         columns=tuple(sorted(f"{each.place}.{each.name}" for each in columns)),
