@@ -77,6 +77,21 @@ def test_commit_whose_answer_was_lost_is_resolved_by_the_retry(tmp_path: Path) -
         assert [number for _, _, number in lasting.counts()] == [1]
 
 
+@pytest.mark.attack("STORE-014")
+def test_bbs_commit_whose_answer_was_lost_is_resolved_by_the_retry(tmp_path: Path) -> None:
+    with engines.sqlite_databases(tmp_path) as made:
+        lasting = Ambiguous(made.lasting._engine)
+        office = offices.make(pending=made.pending, lasting=lasting)
+        resident, enrolment = office.enrol_bbs()
+        token = office.issuer.token(offices.token_request(enrolment))
+        lasting.loses = True
+        with pytest.raises(ServiceError, match=Code.UNAVAILABLE):
+            resident.issue(token)
+        credential = resident.issue(token)
+        assert resident.issue(token) == credential
+        assert [number for _, _, number in lasting.counts()] == [1]
+
+
 @pytest.mark.attack("STORE-002", "STORE-003")
 def test_a_dump_names_rows_by_hash_and_holds_no_secret(tmp_path: Path) -> None:
     with engines.sqlite_databases(tmp_path) as made:

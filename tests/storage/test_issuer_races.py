@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto.bbs import jwp
 from idservice.errors import Code, ServiceError
 from idservice.issuer.protocol import TokenRequest
 from idservice.period import Period
@@ -140,6 +141,28 @@ def race_for_one_token(replicas: list[Office]) -> None:
     indices = [offices.index_of(offices.read(replicas[0], answer[0])) for answer in issued]
     assert len(set(indices)) == len(indices)
     assert len(set(replicas[0].withdrawn()) & set(indices)) == len(indices) - 1
+
+
+@pytest.mark.attack("STORE-013")
+def test_token_raced_with_two_commitments_issues_one_bbs_credential(
+    replicas: list[Office],
+) -> None:
+    """Whoever asks with the commitment that won gets the same octets, on any replica."""
+    _, enrolment = replicas[0].enrol_bbs()
+    token = replicas[0].issuer.token(offices.token_request(enrolment))
+    rivals = [jwp.request(random_bytes=cities.chance(f"rival {n}"))[1] for n in range(2)]
+    bodies = [offices.bbs_body(rivals[n % 2]) for n in range(6)]
+    answers = at_once(
+        *(
+            lambda body=body, office=replicas[number % 3]: office.issuer.credential(token, body)
+            for number, body in enumerate(bodies)
+        )
+    )
+    issued = {answer for answer in answers if isinstance(answer, tuple)}
+    assert len(issued) == 1
+    assert sum(isinstance(answer, tuple) for answer in answers) == 3
+    assert set(answers) - issued == {Code.CREDENTIAL_REQUEST_DENIED}
+    assert [number for _, _, number in replicas[0].stores.lasting.counts()] == [1]
 
 
 @pytest.mark.attack("STORE-013")

@@ -68,6 +68,7 @@ def test_resident_leaves_with_one_credential_of_everything_on_record(office: Off
     assert office.stores.lasting.statuses(office.city.period, catalogue.BBS_CONFIGURATION) is None
 
 
+@pytest.mark.threat("T08")
 def test_every_slot_is_signed_whoever_it_is(office: Office) -> None:
     """Header, number of slots and lengths of proof values are the same; absent is `null`."""
     shapes = []
@@ -171,6 +172,7 @@ BODIES: dict[str, Callable[[str], JsonObject]] = {
 }
 
 
+@pytest.mark.attack("OID4VCI-015")
 @pytest.mark.parametrize("name", BODIES)
 def test_request_without_exactly_one_commitment_is_refused(name: str, office: Office) -> None:
     resident, enrolment = office.enrol_bbs()
@@ -387,7 +389,7 @@ def test_renewal_ends_with_the_enrolment(office: Office) -> None:
         resident.renew()
 
 
-@pytest.mark.threat("T08")
+@pytest.mark.threat("T71")
 def test_a_withdrawn_slip_renews_nothing_and_issues_nothing(office: Office) -> None:
     resident, enrolment = office.enrol_bbs()
     resident.take(enrolment)
