@@ -197,9 +197,9 @@ START: Final = _operation(
             {"policy": _TEXT},
             {
                 "format": {
-                    "type": "string",
-                    "enum": [*catalogue.FORMATS],
-                    "description": "Left out: the first that the policy takes.",
+                    "type": ["string", "null"],
+                    "enum": [*catalogue.FORMATS, None],
+                    "description": "Left out or null: the first that the policy takes.",
                 },
                 "response_mode": {"type": "string", "enum": [one.value for one in ResponseMode]},
                 "same_device": {

@@ -178,6 +178,15 @@ def test_sd_jwt_questions_keep_no_hashes(office: Office) -> None:
     assert offices.rows(office.store) == before  # type: ignore[arg-type]
 
 
+def test_what_one_replica_served_is_answered_at_another(city: FakeCity) -> None:
+    store = MemoryStore()
+    first, second = (offices.make(city, store=store) for _ in range(2))
+    started = first.start()
+    tokens = [serve(first, started, wallet_nonce="one"), serve(second, started, wallet_nonce="two")]
+    request = read(first, tokens[0], wallet_nonce="one")
+    assert respond(second, started, request, show(request, tokens[0])) == accepted()
+
+
 class CrowdedStore(MemoryStore):
     """Lets another wallet come between reading a row and changing it."""
 
