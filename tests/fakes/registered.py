@@ -136,8 +136,8 @@ def witnesses(clock: SetClock) -> Iterator[Elsewhere]:
                 try:
                     status, answer = 200, desk.add_checkpoint(body)
                 except NotCosigned as refused:
-                    assert refused.reason is Reason.CONFLICT
-                    status, answer = 409, f"{refused.size}\n".encode()
+                    status = {Reason.CONFLICT: 409}.get(refused.reason, 403)
+                    answer = f"{refused.size}\n".encode()
             self.send_response(status)
             self.send_header("Content-Type", "text/x.tlog.size")
             self.send_header("Content-Length", str(len(answer)))

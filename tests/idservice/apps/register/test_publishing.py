@@ -227,8 +227,8 @@ def test_a_seat_gets_another_key_by_its_own_class(city: Registered) -> None:
         walked.decide(decided, by=Voters(seats=("community-2",), keys=keys))
         with pytest.raises(NotCounted, match="no_community"):
             walked.decide(new_policy(city), by=board.ENOUGH)
-        changed = walked.board.with_key("community-1", new)
-        replace(walked, board=changed).decide(new_policy(city))
+        keys = (("community-1", new),)
+        walked.decide(new_policy(city), by=Voters(seats=("council-1", "agency-1"), keys=keys))
 
 
 def test_a_log_of_many_entries_is_summarised(
