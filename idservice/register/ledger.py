@@ -194,7 +194,10 @@ class Turn:
 
     def _approve(self, each: entry.Approval) -> None:
         course = self._open(each.statement.proposal)
-        decided, message = course.proposal.change, self._statement(each.statement)
+        decided, message = (
+            course.proposal.change,
+            approval.statement_message(each.statement, scope=self.ledger.scope),
+        )
         keys = approval.possible_keys(decided, self.ledger.charter)
         if not approval.signers((each.vote,), message, keys):
             raise NotCounted(Reason.NOT_SIGNED)
@@ -211,7 +214,7 @@ class Turn:
     def _withdraw(self, index: int, each: entry.Withdrawal) -> None:
         course = self._open(each.proposal)
         if each.vote.seat != course.proposal.vote.seat or course.enacted:
-            raise NotCounted(Reason.NOT_SIGNED if not course.enacted else Reason.OVER)
+            raise NotCounted(Reason.NOT_SIGNED)
         message = approval.withdrawal_message(each.proposal, each.reason, scope=self.ledger.scope)
         self._check_seat(each.vote, message)
         self._keep(replace(course, withdrawn=Withdrawn(index=index, reason=each.reason)))
@@ -230,7 +233,7 @@ class Turn:
         strength, seats = approval.check(
             proposal.change,
             votes=each.votes,
-            message=self._statement(each.statement),
+            message=approval.statement_message(each.statement, scope=self.ledger.scope),
             charter=self.ledger.charter,
         )
         self._check_turn(course, strength)
@@ -269,7 +272,7 @@ class Turn:
         decided, base = course.proposal.change, course.proposal.base
         if course.enacted is None:
             self._check_base(decided, base)
-        elif strength is not Strength.FULL or not course.enacted.provisional:
+        elif strength is not Strength.FULL:
             raise NotCounted(Reason.OVER)
         elif self._version(decided.subject) != base + 1:
             raise NotCounted(Reason.OTHER_BASE)
@@ -385,7 +388,7 @@ class Turn:
 
     def _open(self, digest: Digest) -> Course:
         course = self._course(digest)
-        if course.withdrawn is not None:
+        if course.withdrawn or (course.enacted and not course.enacted.provisional):
             raise NotCounted(Reason.OVER)
         return course
 
@@ -405,9 +408,6 @@ class Turn:
         version = self._version(decided.subject)
         if base < version or (self.ledger.whole and base != version):
             raise NotCounted(Reason.OTHER_BASE)
-
-    def _statement(self, said: Statement) -> bytes:
-        return approval.statement_message(said, scope=self.ledger.scope)
 
     def _cosigned(self, signed: Note, index: int, *, since: int) -> Witnessed:
         """Check a checkpoint of this very log, cosigned as a charter since then demands."""
