@@ -132,8 +132,8 @@ def compare(
             in another spelling.
         WrongAlgorithm: the issuer header names another algorithm.
         Untrusted: an issuer header that was not announced.
-        Expired: its period is over, or
-        NotYetValid: has not begun.
+        Expired: its period and the grace after it are over.
+        NotYetValid: its period has not begun.
         WrongAudience: made for another verifier.
         WrongNonce: made for another question.
         HolderBinding: a presentation header that differs otherwise, or a pseudonym that nobody
