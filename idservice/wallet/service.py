@@ -137,12 +137,14 @@ class WalletService:
         configuration = protocol.check_offer(offer, issuer=bundle.issuer)
         if wallet.newest(configuration) is not None:
             raise Declined("This wallet holds a card already; use another folder, or forget it.")
+        periods = _servable(self._clock.now())
+        collector.check_announced(configuration, periods=periods)
         pending = wallet.awaited(configuration)
         if pending is None or pending.code != offer.code:
             if not offer.asks_for_transaction_code:
                 raise Declined("The offer has no transaction code, so anybody could take it.")
             pending = collector.take(offer, configuration, transaction_code=transaction_code())
-        card, _ = collector.collect(pending, periods=_servable(self._clock.now()))
+        card, _ = collector.collect(pending, periods=periods)
         self._store.save(self.wallet().holding(card))
         return card
 
@@ -174,6 +176,7 @@ class WalletService:
         current = period.of(now)
         target = Period(current + 1) if card.period == current else current
         collector = self._collector(bundle)
+        collector.check_announced(configuration, periods=(target,))
         pending = wallet.awaited(configuration) or self._offered_for(card, collector, bundle)
         new, claims = collector.collect(pending, periods=(target,))
         values.check_same(self.says(card), claims)

@@ -59,6 +59,18 @@ class Collector:
         self._clock = clock
         self._random_bytes = random_bytes
 
+    def check_announced(self, configuration: str, *, periods: Sequence[Period]) -> None:
+        """Make sure that what comes could be checked, before anything is spent on it."""
+        entries: tuple[Announced | AnnouncedBbs, ...] = (
+            *self._trust.announced,
+            *self._trust.announced_bbs,
+        )
+        if not any(one.configuration == configuration and one.period in periods for one in entries):
+            raise Declined(
+                "The trust bundle in this wallet announces no such card for this time; take a newer"
+                " one (--trust FILE)."
+            )
+
     def offer(self, link: str) -> Offer:
         """Read an offer, or fetch it from where it lies."""
         with understood("The offer"):

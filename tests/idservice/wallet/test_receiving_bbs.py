@@ -402,12 +402,16 @@ def test_strange_answer_keeps_nothing(holder, answer):
     assert holder.service.wallet().cards == ()
 
 
-def test_city_that_announces_no_such_card(holder):
+def test_bundle_without_such_a_card_spends_no_offer(holder):
     plain = [one for one in holder.city.payload["announced"] if one["format"] == "dc+sd-jwt"]
     data = holder.city.sign_bundle({**holder.city.payload, "version": 8, "announced": plain})
     holder.service.pin(data, root_fingerprint=None)
-    with pytest.raises(Declined, match="not as the city announced"):
+    with pytest.raises(Declined, match="take a newer one"):
         holder.receive_bbs()
+    assert holder.wire.sent == []
+    newer = holder.city.sign_bundle({**holder.city.payload, "version": 9})
+    holder.service.pin(newer, root_fingerprint=None)
+    assert holder.receive_bbs().lasting
 
 
 def test_machine_without_the_curve_library_says_so_before_anything_is_sent(holder, monkeypatch):
