@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from idservice import period
-from idservice.demonstration import acts, attacks, household, pooling, reckoning, stage, town
-from idservice.demonstration.acts import Story
+from idservice.demonstration import household, stage, town
+from idservice.demonstration import story as stories
 from idservice.demonstration.narrator import Narrator
+from idservice.demonstration.scenes import attacks, pooling, reckoning, road
 from idservice.demonstration.stage import Stuck
+from idservice.demonstration.story import Story
 
 
 def demo(
@@ -30,13 +32,13 @@ def demo(
                 town=town.found(running),
                 narrator=narrator,
                 household=phones,
-                records=acts.records(),
+                records=stories.records(),
             )
             for act in (
-                acts.print_card,
-                acts.open_offices,
-                acts.enrol,
-                acts.show_three,
+                road.print_card,
+                road.open_offices,
+                road.enrol,
+                road.show_three,
                 pooling.compare,
                 attacks.ask_too_much,
                 attacks.replay,

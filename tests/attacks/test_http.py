@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from idservice.demonstration import acts, ledger
+from idservice.demonstration import ledger, story
 from idservice.demonstration.town import Counter, Town
 from idservice.web import bodies, edge
 from tests.fakes import towns
@@ -318,7 +318,7 @@ def test_only_what_is_the_same_for_all_may_be_cached(
     for url, media_type in posts.items():
         answer = httpx.post(url, content=b"", headers={"Content-Type": media_type})
         assert answer.headers["cache-control"] == "no-store", url
-    handed = towns.enrol(town, acts.records()["Tomas"])
+    handed = towns.enrol(town, story.records()["Tomas"])
     offer = httpx.URL(str(handed["offer_by_reference"])).params["credential_offer_uri"]
     started = towns.start_request(library)
     request = httpx.URL(str(started["authorization_request"])).params["request_uri"]

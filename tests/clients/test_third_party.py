@@ -17,7 +17,7 @@ from crypto.errors import WrongNonce
 from crypto.jose import jwk
 from crypto.sdjwt import sd_jwt, verify
 from idservice import clock
-from idservice.demonstration import acts
+from idservice.demonstration import story
 from idservice.demonstration.town import Town
 from idservice.verification import trust
 from tests.fakes import towns
@@ -56,7 +56,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 
 @pytest.fixture(scope="module")
 def received(town: Town) -> dict[str, object]:
-    handed = towns.enrol(town, acts.records()["Amina"])
+    handed = towns.enrol(town, story.records()["Amina"])
     return node(act="receive", offer=handed["offer"], txCode=handed["transaction_code"], count=20)
 
 
@@ -68,7 +68,7 @@ def test_a_foreign_wallet_receives_a_batch(town: Town, received: dict[str, objec
 
 
 def test_an_offer_by_reference_is_fetched_by_a_foreign_wallet(town: Town) -> None:
-    handed = towns.enrol(town, acts.records()["Tomas"])
+    handed = towns.enrol(town, story.records()["Tomas"])
     one = node(
         act="receive",
         offer=handed["offer_by_reference"],
@@ -133,7 +133,7 @@ def test_a_foreign_verifier_accepts_our_credential_and_our_status_list(
         key=jwk.public_jwk(issuer.public_key()),
         statusKey=jwk.public_jwk(status.public_key()),
     )
-    assert told["payload"]["given_name"] == acts.records()["Amina"]["given_name"]
+    assert told["payload"]["given_name"] == story.records()["Amina"]["given_name"]
     assert told["payload"]["vct"] == announced.vct
 
 

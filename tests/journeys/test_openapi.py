@@ -11,7 +11,7 @@ import pytest
 from crypto.encoding import canonical_json
 from crypto.jose import jws
 from idservice import catalogue
-from idservice.demonstration import acts
+from idservice.demonstration import story
 from idservice.demonstration.town import Counter, Town
 from idservice.issuer import protocol
 from idservice.verification import trust
@@ -51,7 +51,7 @@ def known(town: Town, office: str) -> Known:
 
 def of_issuer(town: Town) -> Known:
     """Enrol somebody who has traded the code, and somebody who has not."""
-    records = list(acts.records().values())
+    records = list(story.records().values())
     bundle = trust.parse(town.bundle.read_bytes(), root_fingerprint=None, at_least_version=None)
     handed, waiting = (towns.enrol(town, record) for record in records[:2])
     grants = [grant(one) for one in (handed, waiting)]

@@ -16,9 +16,10 @@ import orjson
 from crypto.encoding import base64url
 from crypto.errors import CryptoError
 from idservice import catalogue
-from idservice.demonstration import acts, cast
-from idservice.demonstration.acts import Story
+from idservice.demonstration import cast
+from idservice.demonstration import story as stories
 from idservice.demonstration.stage import Stuck
+from idservice.demonstration.story import Story
 from idservice.wallet.question import Objection
 
 _PEOPLE = ("Amina", "Mei")
@@ -100,13 +101,13 @@ def _issued(story: Story, name: str, format_id: str) -> Pieces:
 
 def _show(story: Story, name: str, place: str, format_id: str) -> Pieces:
     """Return what the verifier sees of one showing: the answer, not encrypted for once."""
-    started = acts.start_request(story, place, format_id=format_id, response_mode="direct_post")
+    started = stories.start_request(story, place, format_id=format_id, response_mode="direct_post")
     holder = story.holders[name]
     asked = holder.service.ask(str(started["authorization_request"]))
     if isinstance(asked, Objection):
         raise Stuck(f"{name}'s wallet objects: {asked.sentence}")
     holder.service.answer(asked, shared=(), reuse=False)
-    acts.fetch_answer(story, place, str(started["answer_secret"]))
+    stories.fetch_answer(story, place, str(started["answer_secret"]))
     (token,) = parse_qs(holder.wire.last_post().body.decode())["vp_token"]
     return frozenset(_pieces(token.encode()))
 

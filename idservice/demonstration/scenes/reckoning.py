@@ -7,8 +7,8 @@ P law and policy.
 from typing import Final
 
 from idservice.demonstration import ledger
-from idservice.demonstration.acts import Story
 from idservice.demonstration.stage import Stuck
+from idservice.demonstration.story import Story
 
 KNOWN: Final = (
     ("issuer", "that somebody was enrolled, while it lasts", "nothing of it afterwards", "C"),

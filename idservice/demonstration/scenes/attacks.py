@@ -19,10 +19,10 @@ from typing_extensions import override
 from crypto.jose import jws
 from idservice import clock, period
 from idservice.apps import key_files
-from idservice.demonstration import acts
-from idservice.demonstration.acts import Story
+from idservice.demonstration import story as stories
 from idservice.demonstration.household import Holder
 from idservice.demonstration.stage import Stuck
+from idservice.demonstration.story import Story
 from idservice.period import Period
 from idservice.verification import dcql, openid4vp
 from idservice.wallet.model import WalletError
@@ -35,7 +35,7 @@ def ask_too_much(story: Story) -> None:
     """Let the bar's owner change the software: more facts, then a borrowed policy."""
     tell = story.narrator
     tell.act("The bar asks too much, then borrows the bank's policy")
-    holder, honest, secret = acts.question(story, "Mei", "bar")
+    holder, honest, secret = stories.question(story, "Mei", "bar")
     for label, policy, required in (
         ("own policy, but with birth_date", "bar-age-18", ("age_over_18", "birth_date")),
         ("the bank's policy id", "bank-account", ("given_name", "family_name", "birth_date")),
@@ -49,8 +49,8 @@ def ask_too_much(story: Story) -> None:
         tell.sent("bar asks with", label)
         tell.bad(f"the wallet tells Mei: {objection.sentence}")
     holder.service.refuse(honest.request)
-    answer = acts.fetch_answer(story, "bar", secret)
-    tell.received("the bar learns", acts.summary(answer))
+    answer = stories.fetch_answer(story, "bar", secret)
+    tell.received("the bar learns", stories.summary(answer))
     tell.say("The same as if Mei had no card, or did not wish to.")
     counter = story.town.counters["bar"]
     direct = httpx.post(
@@ -101,10 +101,10 @@ def replay(story: Story) -> None:
     """Send a captured answer again, to the same verifier and to another."""
     tell = story.narrator
     tell.act("A replay: the captured answer is sent again")
-    holder, asked, secret = acts.question(story, "Amina", "library")
+    holder, asked, secret = stories.question(story, "Amina", "library")
     holder.service.answer(asked, shared=(), reuse=False)
     captured = holder.wire.last_post()
-    acts.fetch_answer(story, "library", secret)
+    stories.fetch_answer(story, "library", secret)
     tell.good("the first time it counts")
     for label, url in (
         ("to the library again", captured.url),
@@ -151,16 +151,16 @@ def steal(story: Story) -> None:
         tell.bad(f"the thief renews once more: {error}")
     else:
         raise Stuck("a withdrawn card was renewed")
-    acts.show_rows(story, "What the issuer holds of it", [town.issuer_folder])
+    stories.show_rows(story, "What the issuer holds of it", [town.issuer_folder])
 
 
 def _show(story: Story, thief: Holder) -> None:
     """Let the thief go to the library."""
     tell = story.narrator
-    started = acts.start_request(story, "library")
+    started = stories.start_request(story, "library")
     asked = thief.service.ask(str(started["authorization_request"]))
     if isinstance(asked, Objection):
         raise Stuck(f"the thief's wallet objects: {asked.sentence}")
     thief.service.answer(asked, shared=(), reuse=False)
-    answer = acts.fetch_answer(story, "library", str(started["answer_secret"]))
-    tell.received("the library gets", acts.summary(answer))
+    answer = stories.fetch_answer(story, "library", str(started["answer_secret"]))
+    tell.received("the library gets", stories.summary(answer))

@@ -1,0 +1,1 @@
+"""What is played in the demonstration, one module a scene."""
