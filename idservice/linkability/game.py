@@ -18,9 +18,9 @@ from idservice.linkability import scores, statistics, worlds
 from idservice.linkability.city.formats import Format
 from idservice.linkability.city.population import Population
 from idservice.linkability.city.simulation import Seen
+from idservice.linkability.meetings import Meetings
 from idservice.linkability.scores import Evidence, Pairs
 from idservice.linkability.statistics import Area, Floats, Integers, Interval
-from idservice.linkability.traces import Meetings
 
 BOUND: Final = 0.02
 FALSE_POSITIVES: Final = 0.001

@@ -14,8 +14,9 @@ from typing import Final, assert_never
 import numpy as np
 
 from idservice.linkability import statistics
+from idservice.linkability.meetings import Meetings
 from idservice.linkability.statistics import Floats, Integers
-from idservice.linkability.traces import Meetings, Octets, Traces
+from idservice.linkability.traces import Octets, Traces
 
 MOST: Final = 24
 """Features that the classifier may weigh, chosen on its training half."""

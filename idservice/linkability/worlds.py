@@ -9,12 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from idservice.linkability import scores, traces
+from idservice.linkability import meetings, scores
 from idservice.linkability.city.formats import Format
 from idservice.linkability.city.simulation import Seen
+from idservice.linkability.meetings import Index, Meetings
 from idservice.linkability.scores import Evidence
 from idservice.linkability.statistics import Integers
-from idservice.linkability.traces import Index, Meetings, Octets, Traces
+from idservice.linkability.traces import Octets, Traces
 
 PLANTED: Final = 0.02
 """Share of residents in whose messages the control leaves a mark."""
@@ -128,8 +129,8 @@ def showings(first: Traces, second: Traces) -> Evidence:
 
 def strings(first: Traces, second: Traces) -> Meetings:
     """Find the strings of octets that stand in both."""
-    left = traces.Index(traces.rows_of(first, stride=_STRIDE))
-    return traces.meetings(left, traces.strings(second), width=second.count)
+    left = Index(meetings.rows_of(first, stride=_STRIDE))
+    return meetings.between(left, meetings.strings(second), width=second.count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def joined(seen: Seen, held: Holdings, chosen: Format) -> World:
     )
     store, record = (
         [
-            traces.meetings(index, traces.strings(side, digests=True), width=side.count)
+            meetings.between(index, meetings.strings(side, digests=True), width=side.count)
             for side in (first, second)
         ]
         for index in (held.store, held.record)
@@ -164,8 +165,8 @@ def joined(seen: Seen, held: Holdings, chosen: Format) -> World:
         showings=showings(first, second),
         issuance=Evidence(left=issued, right=second, aligned=aligned, crossed=True),
         strings=strings(first, second),
-        store=traces.through(*store),
-        record=traces.through(*record),
+        store=meetings.through(*store),
+        record=meetings.through(*record),
         issued=strings(issued, second),
         recorded=record[1],
     )

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from idservice.linkability import traces
+from idservice.linkability import meetings, traces
 from idservice.linkability.city.formats import Format, Trip
 from idservice.linkability.city.offices import InMemory
 from idservice.linkability.city.population import Population
 from idservice.linkability.city.town import Town
-from idservice.linkability.traces import Dissector, Rows, Traces
+from idservice.linkability.meetings import Rows
+from idservice.linkability.traces import Dissector, Traces
 
 WITHDRAWN_ONE_IN: Final = 2_000
 """Residents who withdraw between two status lists; at this rate a fifth would in a year."""
@@ -87,8 +88,8 @@ def run(
         first=traces.varying(traces.merge([block.first for block in blocks])),
         second=traces.varying(traces.merge([block.second for block in blocks])),
         issued=traces.varying(traces.merge([block.issued for block in blocks])),
-        recorded=traces.joined([block.recorded for block in blocks]),
-        store=traces.keep([*seized.rows, *_key_files(folder)], stride=traces.WINDOW),
+        recorded=meetings.joined([block.recorded for block in blocks]),
+        store=meetings.keep([*seized.rows, *_key_files(folder)], stride=traces.WINDOW),
         allocated=seized.allocated,
         statuses=seized.statuses,
     )
@@ -99,7 +100,7 @@ def _dissected(dissector: Dissector, trips: Sequence[Trip], stride: int) -> _Blo
         first=dissector.gather([trip.shown[0] for trip in trips]),
         second=dissector.gather([trip.shown[1] for trip in trips]),
         issued=dissector.gather([trip.issued for trip in trips]),
-        recorded=traces.keep([trip.recorded for trip in trips], stride=stride),
+        recorded=meetings.keep([trip.recorded for trip in trips], stride=stride),
     )
 
 
