@@ -186,8 +186,8 @@ def _where_bbs_goes(run: Mapping[str, Any]) -> str:
         return ""
     return (
         f"Of the {whole:.2f} that a showing of the credential costs, 1 is the floor, {alone:.2f} is"
-        " hashing, parsing\nand Python when it runs alone, and"
-        f" {whole - 1 - alone:.2f} is what both lose by taking turns, as above.\n"
+        " hashing, parsing\nand Python when they run alone, and"
+        f" {whole - 1 - alone:.2f} is what they lose by taking turns with\ncurve arithmetic.\n"
     )
 
 

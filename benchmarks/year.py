@@ -29,7 +29,7 @@ Sizes = Mapping[str, Mapping[str, int]]
 
 def table(sizes: Sizes) -> str:
     """Write the table."""
-    printed = [*["0"] * 4, *["0 kB"] * 3, "-", "anybody who sees it twice"]
+    printed = [*["0"] * 4, *["0 kB"] * 3, "-", "whoever sees it twice"]
     columns = {
         "printed card": printed,
         "`dc+sd-jwt`": _column("dc+sd-jwt", sizes["dc+sd-jwt"], instances=catalogue.BATCH),
@@ -43,8 +43,8 @@ def table(sizes: Sizes) -> str:
         "octets that the city sends as credentials",
         "octets that the wallet sends to the city",
         f"octets of {SHOWINGS} showings",
-        "showings in a period that nobody can join",
-        "who can join two showings",
+        "showings in a period that no verifiers can join",
+        "who can join two showings by their octets",
     ]
     lines = [
         f"| a year, {SHOWINGS} showings | " + " | ".join(columns) + " |",
@@ -69,7 +69,7 @@ def _column(format_: str, sizes: Mapping[str, int], *, instances: int) -> list[s
         _octets(asked * sizes["request"] + renewals * sizes["renewal"]),
         _octets(SHOWINGS * sizes["showing"]),
         "any number" if alone else f"{instances - 1}",
-        "nobody" if alone else "the city, who knows each instance",
+        "nobody" if alone else "who also has the city's records",
     ]
 
 

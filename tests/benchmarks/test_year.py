@@ -35,7 +35,7 @@ def test_a_printed_card_has_nothing_to_do_with_the_city() -> None:
         "0",
         "0 kB",
         "-",
-        "anybody who sees it twice",
+        "whoever sees it twice",
     }
 
 
