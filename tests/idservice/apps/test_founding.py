@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.bbs import signature
+from crypto.bls import curve
 from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.x509 import chain
@@ -196,6 +197,40 @@ def test_announcing_again_changes_the_version_only(tmp_path: Path) -> None:
     again = founding.announce(tmp_path, residents=None, chances=chances(seed="b"))
     assert again.version == 2
     assert (again.announced, again.announced_bbs) == (first.announced, first.announced_bbs)
+
+
+def test_a_city_from_before_bbs_gets_its_keys_with_the_next_announcement(tmp_path: Path) -> None:
+    first = found(tmp_path)
+    for key in (tmp_path / "issuer" / "keys").glob(f"{catalogue.BBS_CONFIGURATION}-*.key"):
+        key.unlink()
+    draft = city_folder.Draft(
+        city=CITY,
+        root=city_folder.read_root(tmp_path),
+        version=2,
+        announced=first.announced,
+        announced_bbs=(),
+        policies=(),
+    )
+    city_folder.publish(tmp_path, draft, now=NOW)
+    assert keys.load(tmp_path / "issuer", issuer=BASE).bbs_keys == ()
+    bundle = founding.announce(tmp_path, residents=None, chances=chances(seed="b"))
+    assert bundle.announced == first.announced
+    assert [each.period for each in bundle.announced_bbs] == [HERE, HERE + 1, HERE + 2]
+    assert len(keys.load(tmp_path / "issuer", issuer=BASE).bbs_keys) == 3
+
+
+def test_without_a_library_that_can_sign_no_bbs_key_is_made_or_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found(tmp_path / "city")
+    with monkeypatch.context() as lacking:
+        lacking.setattr(curve, "_BLST", None)
+        with pytest.raises(UnusableSettings, match="constant"):
+            found(tmp_path / "other")
+        assert not (tmp_path / "other").exists()
+        with pytest.raises(UnusableKey, match="constant"):
+            keys.load(tmp_path / "city" / "issuer", issuer=BASE)
+    keys.load(tmp_path / "city" / "issuer", issuer=BASE)
 
 
 def test_announcing_later_adds_periods_and_drops_what_has_run_out(tmp_path: Path) -> None:
