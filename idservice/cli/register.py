@@ -5,6 +5,8 @@ desk. `show` and `history` read the whole log and believe only the pinned charte
 text out, exit code; making a city's register is `init`'s affair.
 """
 
+import hashlib
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +15,8 @@ import typer
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import CryptoError
+from idservice.apps import key_files
+from idservice.apps.governance import settings
 from idservice.cli import board
 from idservice.cli.board import (
     Access,
@@ -42,6 +46,29 @@ app.add_typer(complaints, name="complaint")
 DeskKey = Annotated[
     Path, typer.Option("--desk-key", help="File with the desk's API key on its first line.")
 ]
+
+
+@app.command(epilog="Example: idservice register create city --address URL --desk-key desk.key")
+def create(
+    folder: Annotated[Path, typer.Argument(help="The city's folder; its log is in it.")],
+    *,
+    address: Annotated[str, typer.Option(help="Where the register will be reached.")],
+    desk_key: Annotated[
+        Path, typer.Option("--desk-key", help="A new file for the desk's API key.")
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Let a register be served from a folder whose log has its charter; done once."""
+    with board.exits(as_json=as_json):
+        secret = secrets.token_hex(32)
+        pin = settings.found(
+            folder,
+            first=settings.logged_first(folder),
+            base_url=address,
+            desk_keys=[hashlib.sha256(secret.encode()).digest()],
+        )
+        key_files.create(desk_key, f"{secret}\n".encode())
+        board.show({"charter": pin.hex()}, pin.hex(), as_json=as_json)
 
 
 @app.command(epilog="Example: idservice register comment 12 comment.txt --register URL")

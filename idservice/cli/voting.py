@@ -189,7 +189,7 @@ def enact(
     epilog="Example: idservice register withdraw 12 --reason objections --seat council-1"
     " --key council-1.key --register URL --charter HEX"
 )
-def withdraw(
+def withdraw(  # noqa: PLR0913, one option for each thing that a withdrawal says
     number: Number,
     *,
     reason: Annotated[WithdrawalReason, typer.Option(help="Why.")],
@@ -197,14 +197,14 @@ def withdraw(
     key_file: Key,
     address: Address,
     charter: Pin,
+    seen: Seen = None,
     yes: Yes = False,
     as_json: AsJson = False,
+    clock_offset: Offset = 0,
 ) -> None:
     """Take your own proposal back."""
-    with (
-        board.exits(as_json=as_json),
-        board.opened(Access(address=address, charter=charter)) as desk,
-    ):
+    access = Access(address=address, charter=charter, seen=seen, clock_offset=clock_offset)
+    with board.exits(as_json=as_json), board.opened(access) as desk:
         course = desk.course(number)
         message = approval.withdrawal_message(
             course.digest, reason, scope=desk.believed.register.scope

@@ -24,7 +24,7 @@ from idservice.apps.governance.settings import RegisterSettings
 from idservice.apps.settings import UnusableSettings
 from idservice.apps.transparency import log as log_office
 from idservice.auditor import schema
-from idservice.clock import Clock
+from idservice.clock import Clock, SystemClock
 from idservice.governance import model, ports, web
 from idservice.governance.service import RegisterOffice
 from idservice.register import entry
@@ -120,12 +120,12 @@ def _database(url: str, stack: contextlib.ExitStack) -> Engine:
 
 
 def from_folder(
-    folder: Path, *, environ: Mapping[str, str], clock: Clock, random_bytes: RandomBytes
+    folder: Path, *, environ: Mapping[str, str], clock_offset: int, random_bytes: RandomBytes
 ) -> FastAPI:
     """Put the process in this folder together; raises as `assemble`."""
-    return create_app(
-        folder_settings.read(folder, environ=environ), clock=clock, random_bytes=random_bytes
-    )
+    settings = folder_settings.read(folder, environ=environ)
+    folder_settings.check_offset(settings, clock_offset)
+    return create_app(settings, clock=SystemClock(offset=clock_offset), random_bytes=random_bytes)
 
 
 def create_app(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBytes) -> FastAPI:

@@ -14,6 +14,8 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crypto.errors import CryptoError
+from crypto.log import checkpoint, note, tile
+from crypto.log.tile import Bundle
 from idservice.apps import key_files
 from idservice.apps import settings as told
 from idservice.apps.settings import UnusableSettings
@@ -21,10 +23,12 @@ from idservice.apps.transparency.settings import LogSettings, read_log
 from idservice.register import entry, fold, wire
 from idservice.register.charter import Charter
 from idservice.register.entry import CharterEntry
+from idservice.storage import published
 
 REGISTER_FILE: Final = "register.json"
 CHARTER_FILE: Final = "charter.json"
 LOG_FOLDER: Final = "log"
+PUBLIC: Final = "public"
 
 _HASH_LENGTH: Final = 32
 
@@ -87,6 +91,26 @@ def found(folder: Path, *, first: CharterEntry, base_url: str, desk_keys: Sequen
     )
     key_files.publish(folder / REGISTER_FILE, settings.model_dump_json(indent=1).encode())
     return pin
+
+
+def logged_first(folder: Path) -> CharterEntry:
+    """Read entry 0 from what the log in this folder has published.
+
+    Raises:
+        UnusableSettings: nothing is published, or entry 0 is no charter.
+    """
+    public = folder / LOG_FOLDER / PUBLIC
+    try:
+        seen = published.read(public, published.CHECKPOINT) or b""
+        size = checkpoint.parse(note.parse(seen).text).head.size
+        bundle = Bundle(index=0, width=min(size, tile.WIDTH))
+        octets = published.read(public, bundle.path) or b""
+        first = wire.parse(tile.parse_entries(octets, width=bundle.width)[0])
+    except (CryptoError, IndexError) as error:
+        raise UnusableSettings("the log in this folder has published no charter") from error
+    if not isinstance(first, CharterEntry):
+        raise UnusableSettings("entry 0 of the log is no charter")
+    return first
 
 
 def read(folder: Path, *, environ: Mapping[str, str]) -> RegisterSettings:

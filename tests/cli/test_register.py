@@ -1,0 +1,343 @@
+"""`idservice register`: a change from its proposal to its enactment, by commands over sockets."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from crypto.encoding import base64url
+from crypto.log import ed25519
+from idservice import clock
+from idservice.cli import migrate, register, serve
+from idservice.complaints import over_asking
+from idservice.governance import plain_words
+from idservice.verification import policy
+from tests.fakes import city as cities
+from tests.fakes import notaries, register_folder, registers
+from tests.fakes import over_asking as requests
+from tests.fakes.register_folder import Folder
+
+LATER = registers.NOTICE + 3600
+PATIENCE = 60
+NOW = clock.SystemClock().now()
+
+
+@contextmanager
+def served(folder: Folder, *, offset: int = 0) -> Iterator[str]:
+    """Serve the register on a socket that listens already; end it by its own number."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        number = listening.fileno()
+        arguments = ["serve", "register", "--folder", str(folder.path), "--fd", str(number)]
+        started = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "from idservice.cli.main import app; app()",
+                *arguments,
+                "--clock-offset",
+                str(offset),
+            ],
+            pass_fds=[number],
+            stdout=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        try:
+            _wait(address, offset)
+            yield address
+        finally:
+            started.terminate()
+            assert started.wait(20) == 0
+
+
+def _wait(address: str, offset: int) -> None:
+    """Wait until the log was cosigned at this process's time."""
+    wanted = NOW + offset - 1800
+    for _ in range(PATIENCE):
+        log = httpx.get(f"{address}/v1/register", timeout=PATIENCE).json()["log"]
+        if log["witnessed"] and datetime.fromisoformat(log["witnessed"]).timestamp() > wanted:
+            return
+    raise AssertionError("nothing was cosigned")
+
+
+def run(*arguments: object, stdin: str = "") -> Result:
+    return CliRunner().invoke(register.app, [str(each) for each in arguments], input=stdin)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    made = register_folder.make(tmp_path_factory.mktemp("register") / "city")
+    told = registers.policy_json("library-card")
+    change = made.path / "change.json"
+    change.write_text(json.dumps({"kind": "policy", "policy": told}))
+    (made.path / "impact.txt").write_text("Nobody needs a card for this.")
+    (made.path / "comment.txt").write_text("Why does a library ask at all?")
+    (made.path / "answer.txt").write_text("Because borrowing is for residents.")
+    (made.path / "minutes.txt").write_text("The hall was full.")
+    return made
+
+
+def where(folder: Folder, address: str, *, offset: int = 0) -> list[object]:
+    told: list[object] = ["--register", address, "--charter", folder.pin.hex()]
+    return [*told, "--clock-offset", offset] if offset else told
+
+
+def signing(folder: Folder, seat: str) -> list[object]:
+    return ["--seat", seat, "--key", folder.key(seat)]
+
+
+def done(*arguments: object) -> dict[str, object]:
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0, (result.stdout, result.stderr)
+    found: dict[str, object] = json.loads(result.stdout)
+    return found
+
+
+@pytest.fixture(scope="module")
+def proposed(folder: Folder) -> int:
+    """Propose, comment and answer, while the notice begins."""
+    change, impact = folder.path / "change.json", folder.path / "impact.txt"
+    told = ["propose", change, "--impact", impact, *signing(folder, "council-1")]
+    with served(folder) as address:
+        here = where(folder, address)
+        refused = run(*told, *here)
+        assert (refused.exit_code, "say --yes or --words" in refused.stderr) == (2, True)
+        number = done(*told, *here, "--yes")["number"]
+        assert number == 1
+        assert run(*told, *here, "--yes").exit_code == 0  # the very same again is the same act
+        at = ["--register", address]
+        said = run("comment", number, folder.path / "comment.txt", *at)
+        assert (said.exit_code, "keep this" in said.stdout) == (0, True)
+        desk = ["--desk-key", folder.path / "desk.key"]
+        assert done("answer", number, folder.path / "answer.txt", *desk, *at)["witnessed"]
+        early = run("approve", number, *signing(folder, "council-1"), *here, "--yes")
+        assert early.exit_code == 0
+        enacted = run("enact", number, *here)
+        assert (enacted.exit_code, enacted.stderr.strip()) == (
+            1,
+            "The register refuses it: notice.",
+        )
+        assert isinstance(number, int)
+        return number
+
+
+@pytest.fixture(scope="module")
+def later(folder: Folder, proposed: int) -> Iterator[tuple[str, int]]:
+    """Serve the same folder when the notice is over."""
+    with served(folder, offset=LATER) as address:
+        yield address, proposed
+
+
+def test_a_board_votes_on_its_own_devices_and_enacts(
+    folder: Folder, later: tuple[str, int]
+) -> None:
+    address, number = later
+    here = where(folder, address, offset=LATER)
+    hearing = ["--hearing", "2027-02-01", "--minutes", folder.path / "minutes.txt"]
+    words = str(httpx.get(f"{address}/v1/proposals/{number}").json()["words"])
+    for seat in registers.ENOUGH:
+        told = ["approve", number, *signing(folder, seat), *here, *hearing]
+        voted = run(*told, "--words", words.upper())
+        assert voted.exit_code == 0, voted.stderr
+        for shown in ("Sampleton Library", "library membership", "Comments that were made: 1"):
+            assert shown in voted.output
+        assert f"In six words: {words}" in voted.output
+    logged = done("enact", number, *here)
+    assert done("enact", number, *here) == logged
+    shown = done("show", *here)
+    assert shown["demonstration"] is True
+    in_force = shown["in_force"]
+    assert isinstance(in_force, list)
+    assert [each["subject"] for each in in_force] == ["policy:library-card"]
+    text = run("show", *here).stdout
+    assert "A demonstration" in text
+    assert "Must be shown: that you live in the city" in text
+    told = run("history", *here).stdout
+    for said in ("The charter", "council-1 proposes", "community-1 votes yes", "is enacted"):
+        assert said in told
+    events = done("history", *here)["entries"]
+    assert isinstance(events, list)
+    assert [each["refused"] for each in events] == [None] * len(events)
+
+
+@pytest.mark.attack("GOV-017")
+def test_other_words_than_those_read_out_are_not_signed(
+    folder: Folder, later: tuple[str, int]
+) -> None:
+    address, number = later
+    here = where(folder, address, offset=LATER)
+    size = httpx.get(f"{address}/v1/register").json()["log"]["size"]
+    told = ["approve", number, *signing(folder, "community-2"), *here]
+    wrong = run(*told, "--words", "lusab babad gutih tugad lusab babad")
+    assert wrong.exit_code == 1
+    assert "not the six words" in wrong.stderr
+    assert httpx.get(f"{address}/v1/register").json()["log"]["size"] == size
+
+
+def test_what_is_not_the_pinned_register_is_not_believed(
+    folder: Folder, later: tuple[str, int], tmp_path: Path
+) -> None:
+    address, number = later
+    here = where(folder, address, offset=LATER)
+    other = [*here[:3], "00" * 32, *here[4:]]
+    refused = run("show", *other)
+    assert (refused.exit_code, "another charter" in refused.stderr) == (1, True)
+    seen = tmp_path / "seen"
+    assert run("show", *here, "--seen", seen).exit_code == 0
+    assert run("show", *here, "--seen", seen).exit_code == 0
+    forked = notaries.cosigned(notaries.signed(registers.leaves([b"x"]).head(1)))
+    seen.write_bytes(forked.note.octets())
+    assert run("show", *here, "--seen", seen).exit_code == 1
+    seen.write_bytes(b"no checkpoint")
+    assert run("show", *here, "--seen", seen).exit_code == 2
+    stale = run("show", *here[:4])
+    assert (stale.exit_code, stale.stderr != "") in {(0, False), (1, True)}
+    assert run("approve", 99, *signing(folder, "council-1"), *here, "--yes").exit_code == 1
+    assert run("enact", 99, *here).exit_code == 1
+    assert number == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["show", "--register", "http://127.0.0.1:1", "--charter", "00" * 32],
+        ["show", "--register", "http://elsewhere.example", "--charter", "00" * 32],
+        ["show", "--register", "http://127.0.0.1:1", "--charter", "00"],
+        ["show", "--register", "http://127.0.0.1:1", "--charter", "zz"],
+        ["comment", "1", "nowhere.txt", "--register", "http://127.0.0.1:1"],
+        ["remove", "00", "--reason", "spam", "--desk-key", "x", "--register", "http://127.0.0.1:1"],
+        ["complaint", "verify", "nowhere.json", "--bundle", "nowhere.json"],
+        ["nothing"],
+    ],
+)
+def test_misuse_ends_with_two(arguments: list[str]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    made = done("key", tmp_path / "seat.key")
+    assert (tmp_path / "seat.key").stat().st_mode & 0o777 == 0o600
+    assert len(base64url.decode(str(made["public_key"]))) == ed25519.KEY_LENGTH
+    assert run("key", tmp_path / "seat.key").exit_code == 2
+
+
+def test_a_key_that_others_can_read_signs_nothing(
+    folder: Folder, later: tuple[str, int], tmp_path: Path
+) -> None:
+    address, number = later
+    open_ = tmp_path / "open.key"
+    open_.write_bytes(folder.key("council-2").read_bytes())
+    open_.chmod(0o644)
+    here = where(folder, address, offset=LATER)
+    told = run("approve", number, "--seat", "council-2", "--key", open_, *here, "--yes")
+    assert (told.exit_code, "0600" in told.stderr) == (2, True)
+
+
+def test_the_desk_erases_a_text_and_strangers_do_not(
+    folder: Folder, later: tuple[str, int], tmp_path: Path
+) -> None:
+    address, number = later
+    found = httpx.get(f"{address}/v1/proposals/{number}").json()["comments"][0]
+    wrong = tmp_path / "wrong.key"
+    wrong.write_text("guess\n")
+    told = ["remove", found["digest"], "--reason", "author", "--register", address]
+    assert run(*told, "--desk-key", wrong).exit_code == 1
+    assert run(*told, "--desk-key", folder.path / "desk.key").exit_code == 0
+    shown = httpx.get(f"{address}/v1/proposals/{number}").json()["comments"][0]
+    assert (shown["text"], shown["removed"]) == (None, "author")
+
+
+def test_only_the_proposer_withdraws(folder: Folder, later: tuple[str, int]) -> None:
+    address, _ = later
+    here = where(folder, address, offset=LATER)
+    drop = folder.path / "drop.json"
+    drop.write_text(json.dumps({"kind": "suspend_issuing"}))
+    impact = ["--impact", folder.path / "impact.txt"]
+    told = ["propose", drop, *impact, *signing(folder, "community-1"), *here, "--yes"]
+    assert run(*told).exit_code == 2  # it says no day on which it ends
+    number = done(*told, "--until", "2027-12-31")["number"]
+    back = ["withdraw", number, "--reason", "error", *here]
+    assert run(*back, *signing(folder, "council-1"), "--yes").exit_code == 1
+    assert run(*back, *signing(folder, "community-1"), "--yes").exit_code == 0
+
+
+def test_a_complaint_is_verified_offline_and_taken_by_the_box(
+    folder: Folder, later: tuple[str, int], tmp_path: Path
+) -> None:
+    assert later
+    city = cities.make(now=NOW)
+    (folder.path / "issuer").mkdir(exist_ok=True)
+    for place in (tmp_path / "bundle.json", folder.path / "issuer" / "bundle.json"):
+        place.write_bytes(city.bundle)
+    bar = city.verifiers["bar"]
+    file = tmp_path / "complaint.json"
+    over = requests.asking(bar, "age_over_18", "birth_date")
+    file.write_bytes(over_asking.write(over, known=bar.policy))
+    told = ["complaint", "verify", file, "--bundle", tmp_path / "bundle.json"]
+    proved = done(*told)
+    assert (proved["verifier"], proved["policy"]) == ("The Bar", "bar-entry")
+    assert "It is proved: The Bar asks for facts" in run(*told).stdout
+    assert run(*told, "--root", "00" * 32).exit_code == 2
+    within = tmp_path / "within.json"
+    within.write_bytes(over_asking.write(requests.asking(bar, "age_over_18"), known=bar.policy))
+    assert run("complaint", "verify", within, *told[3:]).exit_code == 1
+
+
+def test_serving_needs_the_charter_it_was_founded_on(tmp_path: Path) -> None:
+    folder = register_folder.make(tmp_path / "city")
+
+    def refused(*more: object) -> str:
+        told = ["register", "--folder", str(folder.path), *map(str, more)]
+        result = CliRunner().invoke(serve.app, told)
+        assert result.exit_code == 2
+        return result.stderr
+
+    charter = folder.path / "charter.json"
+    octets = charter.read_bytes()
+    charter.write_bytes(octets.replace(b'"threshold":3', b'"threshold":5'))
+    assert "founded on" in refused()
+    charter.write_bytes(octets)
+    register_file = folder.path / "register.json"
+    said = register_file.read_text()
+    register_file.write_text(said.replace("http://127.0.0.1:8083", "https://register.example"))
+    assert "--clock-offset" in refused("--clock-offset", 60)
+    register_file.write_text("{}")
+    assert "not as it was made" in refused()
+    register_file.unlink()
+    assert "cannot be read" in refused()
+
+
+def test_a_register_is_created_over_its_log_once(folder: Folder, later: object) -> None:
+    assert later
+    told = ["create", folder.path, "--address", "http://127.0.0.1:8083", "--desk-key", "x"]
+    assert run(*told).exit_code == 2  # there is one already
+    (folder.path / "register.json").rename(folder.path / "kept.json")
+    try:
+        new = folder.path / "new.key"
+        assert run(*told[:-1], new).stdout.strip() == folder.pin.hex()
+        assert new.stat().st_mode & 0o777 == 0o600
+    finally:
+        (folder.path / "kept.json").replace(folder.path / "register.json")
+
+
+def test_migrating_what_stands_beside_the_log(tmp_path: Path) -> None:
+    told = ["register", "--folder", str(tmp_path)]
+    for _ in range(2):
+        assert CliRunner().invoke(migrate.app, told).exit_code == 0
+
+
+def test_six_words_are_two_octets_each() -> None:
+    assert plain_words.six_words(bytes.fromhex("7f0000013f54dcc10000ffff")) == (
+        "lusab babad gutih tugad babab zuzuz"
+    )
+    assert policy.NOTHING_KEPT == "none"
