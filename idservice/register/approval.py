@@ -17,11 +17,19 @@ from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import CryptoError
 from crypto.log import ed25519
 from crypto.log.ed25519 import PublicKey
+from idservice import period
 from idservice.register import change, wire
-from idservice.register.change import Announcement, Change, CharterChange, SeatKey
+from idservice.register.change import (
+    Announcement,
+    Change,
+    CharterChange,
+    Delegation,
+    Routine,
+    SeatKey,
+)
 from idservice.register.charter import Charter, SeatClass
 from idservice.register.entry import Digest, Proposal, Statement, Vote, WithdrawalReason
-from idservice.register.state import NotCounted, Reason
+from idservice.register.state import NotCounted, Reason, Record, end_of
 
 _PREFIX: Final = b"idservice-register-v1\0"
 
@@ -129,6 +137,23 @@ def check(
     if change.shrinks(decided) and len(signed) >= charter.emergency:
         return Strength.EMERGENCY, signed
     raise NotCounted(Reason.TOO_FEW)
+
+
+def delegated(record: Record, announced: Announcement, *, spent: int, board: Charter) -> PublicKey:
+    """Return the key that may announce this; the days are the period's, so no clock is needed.
+
+    Raises:
+        NotCounted: the delegation is none, over, spent, or for earlier periods.
+    """
+    delegation = record.change
+    if not isinstance(delegation, Delegation) or record.ended or spent >= delegation.most:
+        raise NotCounted(Reason.NOT_DELEGATED)
+    limits = end_of(delegation.until), record.until, end_of(board.sunset)
+    late = period.not_before(announced.period) >= min(limits)
+    lasting = announced.exp > period.expires(announced.period)
+    if late or lasting or Routine.ANNOUNCEMENT not in delegation.routine:
+        raise NotCounted(Reason.NOT_DELEGATED)
+    return delegation.key
 
 
 def with_seat_key(charter: Charter, decided: SeatKey) -> Charter:

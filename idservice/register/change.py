@@ -35,7 +35,7 @@ MOST_COLUMNS: Final = 1024
 LONGEST_ANNOUNCEMENT: Final = 16 << 10  # octets
 MOST_ROUTINE: Final = 10_000
 
-_NAME = re.compile(r"[a-z0-9_-]{1,64}")
+_CONFIGURATION = re.compile("|".join(catalogue.CONFIGURATIONS))
 _LABEL = re.compile(r"[a-z0-9-]{1,64}")
 _COMPONENT = re.compile(r"[A-Za-z0-9._+-]{1,64}")
 _COLUMN = re.compile(r"[a-z0-9_.-]{1,120}")
@@ -365,7 +365,7 @@ def announcement(value: JsonValue) -> Announcement:
     if len(octets) > LONGEST_ANNOUNCEMENT or b" " in octets:
         raise Malformed("what a period announces is too long, or text for people")
     return Announcement(
-        configuration=members.matching(_NAME, given["configuration"]),
+        configuration=members.matching(_CONFIGURATION, given["configuration"]),
         period=Period(members.whole(given["period"])),
         exp=UnixSeconds(members.whole(given["exp"])),
         octets=octets,

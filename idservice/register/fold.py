@@ -5,6 +5,7 @@ outcome is the same. A fold over some entries only (`bundle`) believes a summary
 an entry, about the rest. Left out: whether the log holds together (`idservice.transparency`).
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -74,7 +75,8 @@ class Register:
     @property
     def courses(self) -> Mapping[Digest, Course]:
         """Every proposal that counts, by its digest."""
-        return MappingProxyType(self._ledger.courses)
+        kept = self._ledger
+        return {digest: kept.told_all(course) for digest, course in kept.courses.items()}
 
     @property
     def summarised_from(self) -> int | None:
@@ -142,7 +144,7 @@ class Register:
         times = sorted((*self._ledger.times, newest), key=lambda each: each.size)
         return tuple(
             Step(course=each, state=self._state(each, times, newest))
-            for each in self._ledger.courses.values()
+            for each in self.courses.values()
         )
 
     def justification(self, subjects: Collection[str]) -> frozenset[int]:
@@ -169,7 +171,8 @@ class Register:
         return cosignature.verify_quorum(head, policy=self.charter.witness_policy, now=now)
 
     def _state(self, course: Course, times: list[Time], newest: Time) -> State:
-        since = next((each.latest for each in times if each.size > course.index), None)
+        place = bisect_right(times, course.index, key=lambda each: each.size)
+        since = times[place].latest if place < len(times) else None
         return course.state(
             since=since,
             notice_s=self.charter.notice_s,

@@ -18,17 +18,13 @@ from crypto.log import checkpoint, cosignature
 from crypto.log.cosignature import Witnessed
 from crypto.log.note import Note
 from crypto.log.tree import TreeHead
-from idservice import period
 from idservice.period import DAY
 from idservice.register import approval, change, entry, state, wire
 from idservice.register.approval import Scope, Strength
 from idservice.register.change import (
-    Announcement,
     Change,
     CharterChange,
-    Delegation,
     Drop,
-    Routine,
     SeatKey,
     WindDown,
 )
@@ -72,10 +68,14 @@ class Ledger:
     size: int = 1
     records: dict[str, Record] = field(default_factory=dict)
     courses: dict[Digest, Course] = field(default_factory=dict)
-    comments: dict[Digest, Digest] = field(default_factory=dict)  # the proposal of each
+    comments: dict[Digest, list[Commented]] = field(default_factory=dict)
+    """Of each proposal, in the order of the log."""
+    places: dict[Digest, tuple[Digest, int]] = field(default_factory=dict)
+    """Of each comment: its proposal, and its place there."""
     routine: dict[str, int] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     times: list[Time] = field(default_factory=list)
+    told: int = 0  # the latest of their earliest
     community: UnixSeconds
     chain: tuple[int, ...] = (0,)
     """Entries that changed the charter, and the community's last enactment."""
@@ -93,7 +93,8 @@ class Ledger:
             charters=[*self.charters],
             records=dict(self.records),
             courses=dict(self.courses),
-            comments=dict(self.comments),
+            comments={proposal: [*said] for proposal, said in self.comments.items()},
+            places=dict(self.places),
             routine=dict(self.routine),
             refusals=[*self.refusals],
             times=[*self.times],
@@ -104,6 +105,10 @@ class Ledger:
     def charter(self) -> Charter:
         """Return the charter that holds now."""
         return self.charters[-1][1]
+
+    def told_all(self, course: Course) -> Course:
+        """Return a course with its comments."""
+        return replace(course, comments=tuple(self.comments.get(course.digest, ())))
 
     def state(self, at: UnixSeconds) -> Digest:
         """Return the digest that a summary must say now."""
@@ -174,42 +179,32 @@ class Turn:
         self._keep(Course(index=index, digest=digest, proposal=each))
 
     def _comment(self, index: int, each: entry.Comment) -> None:
-        course = self._course(each.proposal)
-        if each.comment in self.ledger.comments:
+        ledger, course = self.ledger, self._course(each.proposal)
+        if each.comment in ledger.places:
             raise NotCounted(Reason.DUPLICATE)
-        self.ledger.comments[each.comment] = each.proposal
-        said = Commented(index=index, digest=each.comment, removed=None)
-        self._keep(replace(course, comments=(*course.comments, said)))
+        comments = ledger.comments.setdefault(course.digest, [])
+        ledger.places[each.comment] = course.digest, len(comments)
+        comments.append(Commented(index=index, digest=each.comment, removed=None))
 
     def _remove(self, each: entry.CommentRemoval) -> None:
-        proposal = self.ledger.comments.get(each.comment)
-        if proposal is None:
+        if each.comment not in self.ledger.places:
             raise NotCounted(Reason.UNKNOWN_COMMENT)
-        course = self._course(proposal)
-        comments = tuple(
-            replace(said, removed=each.reason) if said.digest == each.comment else said
-            for said in course.comments
-        )
-        self._keep(replace(course, comments=comments))
+        proposal, place = self.ledger.places[each.comment]
+        comments = self.ledger.comments[proposal]
+        comments[place] = replace(comments[place], removed=each.reason)
 
     def _approve(self, each: entry.Approval) -> None:
         course = self._open(each.statement.proposal)
-        decided, message = (
-            course.proposal.change,
-            approval.statement_message(each.statement, scope=self.ledger.scope),
-        )
-        keys = approval.possible_keys(decided, self.ledger.charter)
-        if not approval.signers((each.vote,), message, keys):
+        decided, board = course.proposal.change, self.ledger.charter
+        message = approval.statement_message(each.statement, scope=self.ledger.scope)
+        if not approval.signers((each.vote,), message, approval.possible_keys(decided, board)):
             raise NotCounted(Reason.NOT_SIGNED)
         votes = (*course.votes.get(each.statement, ()), each.vote)[-entry.MOST_VOTES :]
         approved = course.approved
         with suppress(NotCounted):
-            approved = approval.check(
-                decided, votes=votes, message=message, charter=self.ledger.charter
-            )[1]
-        self._keep(
-            replace(course, votes={**course.votes, each.statement: votes}, approved=approved)
-        )
+            approved = approval.check(decided, votes=votes, message=message, charter=board)[1]
+        published = {**course.votes, each.statement: votes}
+        self._keep(replace(course, votes=published, approved=approved))
 
     def _withdraw(self, index: int, each: entry.Withdrawal) -> None:
         course = self._open(each.proposal)
@@ -229,7 +224,7 @@ class Turn:
             self._check_notice(course, each.c1, c2, index)
         self._check_time(proposal, c2)
         if self.ledger.whole:
-            self._check_heard(course, each.statement, c2)
+            self._check_heard(self.ledger.told_all(course), each.statement, c2)
         strength, seats = approval.check(
             proposal.change,
             votes=each.votes,
@@ -252,8 +247,7 @@ class Turn:
 
     def _check_time(self, proposal: Proposal, c2: Witnessed) -> None:
         """Check that the votes are neither too late nor held back, as far as the log knows."""
-        told = max((each.earliest for each in self.ledger.times), default=0)
-        if c2.latest >= end_of(proposal.enact_by) or told > c2.latest + FRESH:
+        if c2.latest >= end_of(proposal.enact_by) or self.ledger.told > c2.latest + FRESH:
             raise NotCounted(Reason.TOO_LATE)
 
     def _check_heard(self, course: Course, said: Statement, c2: Witnessed) -> None:
@@ -335,16 +329,20 @@ class Turn:
 
     def _log_routine(self, index: int, octets: bytes, each: entry.RoutineEntry) -> None:
         ledger, label = self.ledger, each.delegation
-        record = ledger.records.get(f"delegation:{label}")
-        if record is None or not isinstance(record.change, Delegation):
+        record, spent = ledger.records.get(f"delegation:{label}"), ledger.routine.get(label, 0)
+        if (
+            record is None
+            or change.WIND_DOWN in ledger.records
+            or record.paused_until > ledger.told
+        ):
             raise NotCounted(Reason.NOT_DELEGATED)
-        self._check_delegated(record, record.change, each.change)
+        key = approval.delegated(record, each.change, spent=spent, board=ledger.charter)
         message = approval.routine_message(label, each.change, scope=ledger.scope)
-        if not approval.verifies(message, each.signature, (record.change.key,)):
+        if not approval.verifies(message, each.signature, (key,)):
             raise NotCounted(Reason.NOT_SIGNED)
         if each.change.subject in ledger.records:
             raise NotCounted(Reason.OTHER_BASE)
-        ledger.routine[label] = ledger.routine.get(label, 0) + 1
+        ledger.routine[label] = spent + 1
         ledger.records[each.change.subject] = Record(
             subject=each.change.subject,
             version=1,
@@ -357,19 +355,6 @@ class Turn:
             entries=(*record.entries, index),
         )
         ledger.touched[index] = (each.change.subject,)
-
-    def _check_delegated(
-        self, record: Record, delegated: Delegation, announced: Announcement
-    ) -> None:
-        """Check the limits; the day is that of the period, so no clock is needed."""
-        ledger = self.ledger
-        told = max((each.earliest for each in ledger.times), default=0)
-        begins = period.not_before(announced.period)
-        limits = (end_of(delegated.until), record.until, end_of(ledger.charter.sunset))
-        over = record.ended or record.paused_until > told or change.WIND_DOWN in ledger.records
-        spent = ledger.routine.get(delegated.label, 0) >= delegated.most
-        if over or spent or begins >= min(limits) or Routine.ANNOUNCEMENT not in delegated.routine:
-            raise NotCounted(Reason.NOT_DELEGATED)
 
     def _summarise(self, index: int, each: entry.Summary) -> None:
         witnessed = self._cosigned(each.checkpoint, index, since=index)
@@ -436,9 +421,9 @@ class Turn:
             if found.latest > _LATEST:
                 return None
             self._checked[key] = found
-            self.ledger.times.append(
-                Time(size=head.size, earliest=found.earliest, latest=found.latest)
-            )
+            told = Time(size=head.size, earliest=found.earliest, latest=found.latest)
+            self.ledger.times.append(told)
+            self.ledger.told = max(self.ledger.told, told.earliest)
         return self._checked[key]
 
 

@@ -76,9 +76,6 @@ def routine(
     city.append(RoutineEntry(delegation=label, change=change_said, signature=signature))
 
 
-# Shrinking, at once.
-
-
 def test_emergency_quorum_suspends_issuing_for_14_days_unless_confirmed() -> None:
     city = City()
     assert stopped(city) is None
@@ -149,9 +146,6 @@ def test_a_confirmation_that_was_overtaken_is_refused() -> None:
     assert reasons(city) == [Reason.OTHER_BASE]
 
 
-# Ends.
-
-
 def test_wind_down_stops_issuing_for_good_and_keys_stay_known() -> None:
     city = City(founding=FOUNDED)
     routine(city, announced(1))
@@ -183,9 +177,6 @@ def test_a_year_without_the_community_stops_issuing() -> None:
     assert stopped(city) is Stopped.NO_COMMUNITY
 
 
-# Delegation.
-
-
 def test_delegated_key_announces_periods_within_its_limits() -> None:
     city = City(founding=FOUNDED)
     routine(city, announced(1))
@@ -193,12 +184,14 @@ def test_delegated_key_announces_periods_within_its_limits() -> None:
     routine(city, announced(99))
     routine(city, announced(2), by="somebody")
     routine(city, announced(2), label="nobody")
+    routine(city, announced(2, exp=period.expires(Period(2)) + 1))
     routine(city, announced(2))
     routine(city, announced(3))
     assert reasons(city) == [
         Reason.OTHER_BASE,
         Reason.NOT_DELEGATED,
         Reason.NOT_SIGNED,
+        Reason.NOT_DELEGATED,
         Reason.NOT_DELEGATED,
         Reason.NOT_DELEGATED,
     ]
@@ -224,9 +217,6 @@ def test_dropped_delegation_announces_nothing(seats: tuple[str, ...]) -> None:
     city.decide(Drop(subject="delegation:city-root"), base=1, seats=seats)
     routine(city, announced(1))
     assert reasons(city) == [Reason.NOT_DELEGATED]
-
-
-# The board.
 
 
 def charter_change(**changed: object) -> CharterChange:
