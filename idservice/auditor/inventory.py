@@ -6,6 +6,7 @@ misspelt line lists nothing.
 """
 
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -79,8 +80,17 @@ def load(path: Path | None = None) -> Inventory:
     Raises:
         UnusableInventory: there is none, or `parse` refuses it.
     """
+    return _load_shipped() if path is None else _load(path)
+
+
+@cache
+def _load_shipped() -> Inventory:
+    return _load(_SHIPPED)
+
+
+def _load(path: Path) -> Inventory:
     try:
-        text = (path or _SHIPPED).read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise UnusableInventory(f"{(path or _SHIPPED).name} cannot be read") from error
+        raise UnusableInventory(f"{path.name} cannot be read") from error
     return parse(text)

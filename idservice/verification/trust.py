@@ -2,9 +2,9 @@
 
 DESIGN, section 3: city root, announced values of each period, policies; canonical JSON, signed by
 the root with Ed25519, its version strictly growing. The root's fingerprint comes by another way
-(the enrolment sheet) and is pinned; without a pin the bundle vouches for itself only. The
-register's checkpoint and proofs will join it. Left out: fetching (`clients`), and the path from
-a key to the root at the time of use (`crypto.x509.chain`).
+(the enrolment sheet) and is pinned; without a pin the bundle vouches for itself only. Left out:
+whether what it says was decided (the member `register`, `idservice.register.bundle`), fetching
+(`clients`), and the path from a key to the root at the time of use (`crypto.x509.chain`).
 """
 
 import hashlib
@@ -46,6 +46,8 @@ _NAME = re.compile(r"[a-z0-9_-]{1,64}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _INTEGRITY = re.compile(r"sha256-[A-Za-z0-9+/]{43}=")
 _BUNDLE = frozenset({"payload", "root", "signature"})
+REGISTER: Final = "register"
+"""What stands beside them; read where it is checked, in `idservice.register.bundle`."""
 _PAYLOAD = frozenset(
     {
         "type",
@@ -203,7 +205,9 @@ def read(
     value: JsonValue, *, root_fingerprint: bytes | None, at_least_version: int | None
 ) -> TrustBundle:
     """Check a bundle that was parsed as JSON already; otherwise as `parse`."""
-    outer = members.exact(value, _BUNDLE)
+    outer = dict(members.any_object(value))
+    outer.pop(REGISTER, None)
+    members.exact(outer, _BUNDLE)
     der = base64url.decode(members.text(outer["root"]))
     found = hashlib.sha256(der).digest()
     if root_fingerprint is not None and not hmac.compare_digest(found, root_fingerprint):
