@@ -194,11 +194,8 @@ def parse(
     """
     if len(data) > LARGEST_BUNDLE:
         raise Malformed("bundle too large")
-    return read(
-        canonical_json.parse_canonical(data),
-        root_fingerprint=root_fingerprint,
-        at_least_version=at_least_version,
-    )
+    value = canonical_json.parse_canonical(data)
+    return read(value, root_fingerprint=root_fingerprint, at_least_version=at_least_version)
 
 
 def read(

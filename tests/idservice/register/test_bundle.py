@@ -194,6 +194,17 @@ def test_entries_after_the_summary_are_all_there_and_decide_nothing() -> None:
         load(carrying(decided, everything - {len(decided.entries) - 2}))
 
 
+def test_enactment_after_the_summary_is_refused_even_where_it_seems_not_to_count() -> None:
+    more = copy(REGISTER)
+    more.append(b"no entry")
+    more.append(more.entries[-3])
+    everything = frozenset(range(len(more.entries)))
+    load(carrying(more, everything))
+    assert canonical_json.parse_object(more.entries[-1])["type"] == "enactment"
+    with pytest.raises(Refused, match="decided"):
+        load(carrying(more, everything - {1}))
+
+
 def test_bundle_without_a_summary_carries_everything() -> None:
     bare = replaced(REGISTER, REGISTER.entries[:-1])
     assert set(load(registers.bundled(MADE, bare)).in_force.policies) == set(MADE.policies)

@@ -10,7 +10,7 @@ from crypto.instant import UnixSeconds
 from crypto.log import checkpoint
 from idservice.period import DAY
 from idservice.register import approval, entry, fold
-from idservice.register.change import PolicyChange
+from idservice.register.change import Change, CharterChange, PolicyChange, SeatKey
 from idservice.register.entry import (
     Answer,
     Comment,
@@ -362,3 +362,53 @@ def test_in_force_is_of_exactly_what_was_folded_and_needs_witnesses() -> None:
         register.in_force(city.signed(), now=UnixSeconds(city.now))
     with pytest.raises(ValueError, match="order"):
         register.extend([(2, city.entries[1])], heads=registers.leaves(city.entries).head)
+
+
+@pytest.mark.parametrize(
+    ("said", "until", "votes"),
+    [
+        (
+            SeatKey(seat="agency-1", key=notaries.log_key("new").public_key, successor=None),
+            registers.SUNSET,
+            [("agency-1", "agency-1 next"), ("agency-1", "new")],
+        ),
+        (
+            CharterChange(charter=registers.board(least_group=20)),
+            registers.SUNSET,
+            [(seat, seat) for seat in ENOUGH],
+        ),
+    ],
+)
+def test_approvals_of_boards_and_keys_are_counted_as_their_enactment_would_be(
+    said: Change, until: date, votes: list[tuple[str, str]]
+) -> None:
+    city = City()
+    proposal = city.propose(said, until=until)
+    statement = city.statement(proposal, city.note())
+    message = approval.statement_message(statement, scope=city.scope)
+    for seat, by in votes:
+        assert isinstance(states(city)[0], InNotice)
+        one = registers.vote(seat, message, by=by)
+        city.append(entry.Approval(statement=statement, vote=one))
+    assert isinstance(states(city)[0], Approved)
+    assert not reasons(city)
+
+
+def test_second_checkpoint_must_contain_the_proposal_too() -> None:
+    city = City()
+    before = city.note()
+    proposal = city.propose(POLICY)
+    statement = city.statement(proposal, before)
+    city.enact(statement, c1=before, c2=before, votes=city.votes(statement, ENOUGH))
+    assert reasons(city) == [Reason.CHECKPOINT]
+
+
+def test_witnesses_that_tell_an_absurd_time_are_not_believed() -> None:
+    city = City()
+    proposal = city.propose(POLICY)
+    c1 = city.note()
+    c2 = city.note(at=1 << 50)
+    statement = city.statement(proposal, c2)
+    city.enact(statement, c1=c1, c2=c2, votes=city.votes(statement, ENOUGH))
+    assert reasons(city) == [Reason.CHECKPOINT]
+    assert city.in_force().stopped(now=UnixSeconds(city.now)) is None

@@ -119,3 +119,21 @@ def test_a_comment_has_a_salt_and_a_limit() -> None:
         entry.comment_digest("text", salt=b"")
     with pytest.raises(ValueError, match="limit"):
         entry.comment_digest("x" * (entry.LONGEST_COMMENT + 1), salt=bytes(32))
+
+
+@pytest.mark.parametrize(
+    ("each", "changed"),
+    [
+        (ENTRIES[0], {"founding": [{}] * (entry.MOST_FOUNDING + 1)}),
+        (ENTRIES[1], {"vote": ["council-1"]}),
+        (ENTRIES[1], {"vote": ["Ada Okonkwo", "A" * 86]}),
+        (ENTRIES[1], {"vote": ["council-1", "AAAA"]}),
+        (ENTRIES[-3], {"reason": "because"}),
+        (ENTRIES[-1], {"checkpoint": "no note"}),
+    ],
+)
+def test_members_that_may_not_be(each: Entry, changed: JsonObject) -> None:
+    said = canonical_json.parse_object(wire.write(each))
+    assert said.keys() >= changed.keys()
+    with pytest.raises(Malformed):
+        wire.parse(canonical_json.serialize({**said, **changed}))
