@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from crypto.encoding import base64url
 from crypto.log import ed25519
-from idservice import clock
 from idservice.cli import migrate, register, serve
 from idservice.complaints import over_asking
 from idservice.governance import plain_words
@@ -29,7 +28,7 @@ from tests.fakes.register_folder import Folder
 
 LATER = registers.NOTICE + 3600
 PATIENCE = 60
-NOW = clock.SystemClock().now()
+NOW = register_folder.NOW
 
 
 @contextmanager
@@ -274,7 +273,7 @@ def test_only_the_proposer_withdraws(folder: Folder, later: tuple[str, int]) -> 
 def test_a_complaint_is_verified_offline_and_taken_by_the_box(
     folder: Folder, later: tuple[str, int], tmp_path: Path
 ) -> None:
-    assert later
+    address, _ = later
     city = cities.make(now=NOW)
     (folder.path / "issuer").mkdir(exist_ok=True)
     for place in (tmp_path / "bundle.json", folder.path / "issuer" / "bundle.json"):
@@ -288,9 +287,14 @@ def test_a_complaint_is_verified_offline_and_taken_by_the_box(
     assert (proved["verifier"], proved["policy"]) == ("The Bar", "bar-entry")
     assert "It is proved: The Bar asks for facts" in run(*told).stdout
     assert run(*told, "--root", "00" * 32).exit_code == 2
+    sent = run("complaint", "send", file, "--register", address)
+    assert (sent.exit_code, "which visit" in sent.stderr) == (0, True)
+    shown = httpx.get(f"{address}/v1/complaints").json()["complaints"]
+    assert [(each["verifier"], each["number"]) for each in shown] == [("The Bar", 1)]
     within = tmp_path / "within.json"
     within.write_bytes(over_asking.write(requests.asking(bar, "age_over_18"), known=bar.policy))
     assert run("complaint", "verify", within, *told[3:]).exit_code == 1
+    assert run("complaint", "send", within, "--register", address).exit_code == 1
 
 
 def test_serving_needs_the_charter_it_was_founded_on(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from tests.fakes import notaries, registers
 ORIGIN = "register.example/log"
 NAMES = ("north", "south")
 DESK_KEY = "desk-1"
+NOW = clock.SystemClock().now()
+"""One time for a whole run: certificates are made from it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,10 +46,10 @@ def make(path: Path) -> Folder:
         quorum=len(NAMES),
         random_bytes=cities.chance("log"),
     )
-    today = period.day(clock.SystemClock().now())
+    today = period.day(NOW)
     charter = registers.board(
         log=log.text,
-        root=base64url.encode(cities.make().trust.root_fingerprint),
+        root=base64url.encode(cities.make(now=NOW).trust.root_fingerprint),
         witnesses=[{"key": key.text, "run_by_city": True} for key in witnesses.values()],
         adopted=today.isoformat(),
         sunset=date(today.year + 5, 1, 1).isoformat(),
