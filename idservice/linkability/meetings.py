@@ -19,7 +19,7 @@ COMMON: Final = 40
 """A string that stands in more things than this is nobody's own."""
 
 _MIX: Final = np.uint64(0x9E3779B97F4A7C15)
-_FILTER_BITS: Final = 26
+_MOST_BITS: Final = 26
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +114,18 @@ class Index:
     def __init__(self, rows: Rows) -> None:
         order = np.argsort(rows.windows)
         self.windows, self.owners = rows.windows[order], rows.owners[order]
-        self._filled = np.zeros(1 << _FILTER_BITS, dtype=bool)
-        self._filled[_slot(self.windows)] = True
+        self._bits = min(8 + len(order).bit_length(), _MOST_BITS)
+        self._filled = np.zeros(1 << self._bits, dtype=bool)
+        self._filled[self._slot(self.windows)] = True
 
     def candidates(self, asked: Windows) -> tuple[Windows, Integers]:
         """Return the windows that may be here, and in which message each stands."""
-        askers, places = np.nonzero(self._filled[_slot(asked)])
+        askers, places = np.nonzero(self._filled[self._slot(asked)])
         return asked[askers, places], askers
+
+    def _slot(self, windows: Windows) -> Windows:
+        """Spread windows over the filter; text would crowd a few places of it otherwise."""
+        return np.asarray((windows * _MIX) >> np.uint64(64 - self._bits))
 
 
 def between(left: Index, right: Iterable[Windows], *, width: int) -> Meetings:
@@ -161,8 +166,3 @@ def through(left: Meetings, right: Meetings) -> Meetings:
     met = others[np.repeat(begin, many) + shift]
     keys, counts = np.unique(np.repeat(ones, many) * right.width + met, return_counts=True)
     return Meetings(width=right.width, keys=keys, counts=counts)
-
-
-def _slot(windows: Windows) -> Windows:
-    """Spread windows over the filter; text would crowd a few places of it otherwise."""
-    return np.asarray((windows * _MIX) >> np.uint64(64 - _FILTER_BITS))

@@ -52,6 +52,7 @@ def found(where: Path, *, residents: int, seed: int) -> Path:
         City(name=_NAME, issuer=ISSUER, languages=["en"]),
         residents=residents,
         chances=Chances(now=NOW, random_bytes=chance(seed, "city")),
+        sandbox=True,
     )
     return where
 

@@ -105,5 +105,5 @@ def _dissected(dissector: Dissector, trips: Sequence[Trip], stride: int) -> _Blo
 
 
 def _key_files(folder: Path) -> list[tuple[bytes, ...]]:
-    """Read all keys of the city, the root's among them: whoever seizes everything has them."""
-    return [(path.read_bytes(),) for path in sorted(folder.rglob("*.key"))]
+    """Read all keys of the city and its verifiers: whoever seizes everything has the root's too."""
+    return [(path.read_bytes(),) for path in sorted(folder.parent.rglob("*.key"))]

@@ -243,14 +243,21 @@ def _admitted(city: Path, name: str, chosen: Format, seed: int) -> _Counter:
     api_key = admission.found_verifier(folder, wished, chances=chances)
     admitted = admission.admit(
         city,
-        asked=(folder / admission.REQUEST).read_bytes(),
-        wishes=[_wish(wished, asked, chosen) for asked in _POLICIES],
+        Joining(
+            asked=(folder / admission.REQUEST).read_bytes(),
+            wishes=[_wish(wished, asked, chosen) for asked in _POLICIES],
+        ),
         replace=False,
         chances=chances,
+        wait=_no_time,
     )
     bundle = (city / "issuer" / "bundle.json").read_bytes()
     admission.hand_over(folder, admitted, bundle=bundle)
     return _Counter(name=name, base_url=wished.base_url, api_key=api_key, folder=folder)
+
+
+def _no_time(_seconds: int) -> None:
+    """Let nobody wait: the game's clocks stand where they are set."""
 
 
 def _policy_id(name: str, asked: tuple[str, ...]) -> str:

@@ -16,7 +16,7 @@ from idservice.linkability.course import Result, Wish
 from idservice.linkability.game import Adversary, Row
 from idservice.linkability.statistics import Interval
 
-SMALL = Wish(residents=160, town=24, seed=1)
+SMALL = Wish(residents=96, town=24, seed=1)
 
 
 class Silent:
