@@ -12,7 +12,8 @@ from typing import Final
 from crypto.bls import curve
 from crypto.bls.group import FIELD, ORDER, UNIFORM_LENGTH, Point
 
-_HASH, _BLOCK = 32, 64
+_HASH = 32
+_EMPTY_BLOCK: Final = bytes(64)
 _ELEMENT = 64
 """Octets for one field element: its 381 bits and 128 more (RFC 9380, section 5.1)."""
 _LONGEST_DST = 255
@@ -36,14 +37,14 @@ def expand_xmd(message: bytes, dst: bytes, length: int) -> bytes:
     if blocks > _LONGEST_DST:
         raise ValueError("longer than can be expanded")
     first = hashlib.sha256(
-        bytes(_BLOCK) + message + length.to_bytes(2, "big") + b"\0" + suffix
+        _EMPTY_BLOCK + message + length.to_bytes(2, "big") + b"\0" + suffix
     ).digest()
     number = int.from_bytes(first, "big")
     block = hashlib.sha256(first + b"\1" + suffix).digest()
     expanded = block
     for place in range(2, blocks + 1):
         mixed = (number ^ int.from_bytes(block, "big")).to_bytes(_HASH, "big")
-        block = hashlib.sha256(mixed + bytes((place,)) + suffix).digest()
+        block = hashlib.sha256(mixed + place.to_bytes(1, "big") + suffix).digest()
         expanded += block
     return expanded[:length]
 

@@ -23,7 +23,7 @@ from crypto.bls.group import (
     UNIFORM_LENGTH,
     Point,
     Scalar,
-    int_of,
+    ints_of,
     octets_of,
 )
 from crypto.entropy import RandomBytes
@@ -193,11 +193,7 @@ def parse(octets: bytes) -> Proof:
     if not 0 <= rest <= generators.MOST_MESSAGES or odd:
         raise Malformed("no proof has this length")
     front, decode = _POINTS * POINT_LENGTH, curve.BACKEND.decode
-    scalars = [
-        int_of(octets[start : start + SCALAR_LENGTH])
-        for start in range(front, len(octets), SCALAR_LENGTH)
-    ]
-    e_hat, r1_hat, r3_hat, *m_hats, c = scalars
+    e_hat, r1_hat, r3_hat, *m_hats, c = ints_of(octets[front:])
     a_bar, b_bar, d = (
         decode(octets[start : start + POINT_LENGTH]) for start in range(0, front, POINT_LENGTH)
     )

@@ -6,6 +6,7 @@ scalars that everybody may know. The libraries are `blst` and `arkworks`; which 
 decided in `curve`.
 """
 
+import struct
 from collections.abc import Sequence
 from typing import Final, NewType, Protocol
 
@@ -34,6 +35,9 @@ Key = NewType("Key", object)
 """A point of G2 that was checked, ready for pairings."""
 
 _COMPRESSED, _INFINITY = 0x80, 0x40
+_ONE_SCALAR: Final = struct.Struct(f"{SCALAR_LENGTH}s")
+_ZERO_OCTETS: Final = bytes(SCALAR_LENGTH)
+_ORDER_OCTETS: Final = ORDER.to_bytes(SCALAR_LENGTH, "big")
 
 UNAVAILABLE: Final = (
     "BBS signing and proving need blst's constant-time curve code (package ckzg), which is not"
@@ -108,6 +112,21 @@ def int_of(octets: bytes) -> int:
     if len(octets) != SCALAR_LENGTH or not 0 < found < ORDER:
         raise Malformed("a scalar is 32 octets, above zero and below the order")
     return found
+
+
+def ints_of(octets: bytes) -> list[int]:
+    """Read public scalars that stand one after another.
+
+    Raises:
+        Malformed: nothing, no whole number of them, or one that `int_of` refuses.
+    """
+    if not octets or len(octets) % SCALAR_LENGTH:
+        raise Malformed("scalars have 32 octets each")
+    scalars = [scalar for (scalar,) in _ONE_SCALAR.iter_unpack(octets)]
+    # Octets compare like the numbers that they spell, and sooner.
+    if _ZERO_OCTETS in scalars or max(scalars) >= _ORDER_OCTETS:
+        raise Malformed("a scalar is above zero and below the order")
+    return [int.from_bytes(scalar, "big") for scalar in scalars]
 
 
 def octets_of(scalar: int) -> Scalar:

@@ -15,6 +15,7 @@ from crypto.bls.group import (
     Scalar,
     SigningUnavailable,
     int_of,
+    ints_of,
     octets_of,
 )
 from crypto.errors import Malformed
@@ -172,14 +173,27 @@ def test_as_many_scalars_as_points(backend: Backend) -> None:
 
 @pytest.mark.parametrize("value", [0, ORDER, ORDER + 1, (1 << 256) - 1])
 def test_a_scalar_outside_its_range_is_malformed(value: int) -> None:
+    octets = value.to_bytes(32, "big")
     with pytest.raises(Malformed):
-        int_of(value.to_bytes(32, "big"))
+        int_of(octets)
+    for row in (octets, octets_of(1) + octets, octets + octets_of(1)):
+        with pytest.raises(Malformed):
+            ints_of(row)
 
 
 def test_a_scalar_of_another_length_is_malformed() -> None:
     for octets in (b"", b"\1", b"\1" * 31, b"\1" * 33):
         with pytest.raises(Malformed):
             int_of(octets)
+        with pytest.raises(Malformed):
+            ints_of(octets)
+
+
+@given(st.lists(st.integers(1, ORDER - 1), min_size=1, max_size=5))
+def test_scalars_in_a_row_are_read_like_each_alone(scalars: list[int]) -> None:
+    row = b"".join(map(octets_of, scalars))
+    assert ints_of(row) == scalars
+    assert [int_of(octets_of(each)) for each in scalars] == scalars
 
 
 def test_blst_is_found_where_its_symbols_are() -> None:
