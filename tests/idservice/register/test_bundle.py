@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
@@ -13,7 +15,8 @@ from idservice.period import DAY
 from idservice.register import bundle, entry
 from idservice.register.bundle import Loaded, Seen
 from idservice.register.change import Drop, PolicyChange
-from idservice.register.entry import Comment
+from idservice.register.entry import Comment, Summary
+from idservice.register.state import Reason
 from idservice.verification import policy, trust
 from tests.fakes import city, registers
 from tests.fakes.registers import City
@@ -156,6 +159,23 @@ def carrying(register: City, indices: frozenset[int]) -> bytes:
         "nodes": base64url.encode(b"".join(nodes)),
     }
     return canonical_json.serialize({**outer, "register": said})
+
+
+def test_false_summary_deceives_who_is_offline_and_stands_in_the_log_for_all_to_see() -> None:
+    more = copy(REGISTER)
+    more.decide(Drop(subject="policy:bar-entry"), base=1)
+    dropped = len(more.entries) - 1
+    honest = copy(REGISTER).register()
+    signed = more.signed()
+    state = honest.state(at=UnixSeconds(more.now))
+    lie = more.append(Summary(checkpoint=signed.note, state=state))
+    everything = frozenset(range(len(more.entries)))
+    found = load(carrying(more, everything - {dropped, dropped - 1}))
+    assert "bar-entry" in found.trust.policies
+    (refusal,) = more.register().refusals
+    assert (refusal.index, refusal.reason) == (lie, Reason.FALSE_SUMMARY)
+    with pytest.raises(Refused, match="dropped"):
+        load(carrying(more, everything))
 
 
 @pytest.mark.parametrize("subject", ["delegation:city-root", "announced:resident_bbs:13"])
@@ -405,3 +425,14 @@ def test_many_policies_fit_the_bars() -> None:
     assert found.in_force.policies["verifier-7"] == many[7]
     assert PolicyChange(policy=many[7]).subject in found.in_force.records
     assert tree.leaf_hash(register.entries[0]) is not None
+
+
+@settings(max_examples=80, deadline=None)
+@given(place=st.integers(0, len(DATA) - 1), octet=st.integers(0, 255))
+def test_any_other_octet_is_refused(place: int, octet: int) -> None:
+    changed = DATA[:place] + bytes([octet]) + DATA[place + 1 :]
+    if changed == DATA:
+        load(changed)
+        return
+    with pytest.raises(CryptoError):
+        load(changed)
