@@ -1,6 +1,6 @@
 """What lies in an office's folder: which office it is, its files, its databases."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -23,8 +23,14 @@ _MARKS: Final = (
     ("wallet.sealed", "wallet"),
     ("log.json", "transparency"),
     ("witness.json", "witness"),
+    ("register.json", "governance"),
 )
 _ISSUER: Final = "issuer"
+_LOG: Final = "log"
+_INSIDE: Final = {_ISSUER: "issuer", _LOG: "transparency"}
+"""Folders in a city's or a register's folder that are parts of their own."""
+_REGISTER: Final = frozenset({"register.json", "charter.json"})
+_BESIDE: Final = "beside.db"
 
 
 class NotAFolder(Exception):
@@ -43,7 +49,7 @@ class Part:
 
 
 def parts(folder: Path) -> tuple[Part, ...]:
-    """Recognise the folder; a city's has its issuer's folder inside.
+    """Recognise the folder; a city's has its issuer's, its register's and its log's inside.
 
     Raises:
         NotAFolder: it is not one of ours.
@@ -53,14 +59,25 @@ def parts(folder: Path) -> tuple[Part, ...]:
         place = _ISSUER
     if place is None:
         raise NotAFolder(f"{folder} was not made by `idservice init` or `idservice wallet`")
-    if place != "city":
+    if place not in {"city", "governance"}:
         return (_part(place, folder, _files(folder)),)
+    return tuple(_whole(place, folder))
+
+
+def _whole(place: str, folder: Path) -> Iterator[Part]:
+    """Take a city's folder apart: its own files, its register's, and the folders inside."""
     files = _files(folder)
-    own = frozenset(name for name in files if not name.startswith(f"{_ISSUER}/"))
-    found = [_part("city", folder, own)]
-    if (folder / _ISSUER).is_dir():
-        found.append(_part(_ISSUER, folder / _ISSUER, _files(folder / _ISSUER)))
-    return tuple(found)
+    own = frozenset(name for name in files if name.partition("/")[0] not in _INSIDE)
+    register = frozenset(name for name in own if name in _REGISTER or name.startswith(_BESIDE))
+    if place == "city":
+        yield _part(place, folder, own - register)
+        if register:
+            yield _part("governance", folder, register)
+    else:
+        yield _part(place, folder, own)
+    for inside, office in _INSIDE.items():
+        if (folder / inside).is_dir():
+            yield _part(office, folder / inside, _files(folder / inside))
 
 
 def _files(folder: Path) -> frozenset[str]:

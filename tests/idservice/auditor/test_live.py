@@ -141,7 +141,7 @@ def test_a_verifiers_answers_have_the_listed_headers_only(library: Path, tmp_pat
 def test_a_citys_folder_holds_the_listed_files(issuer: issuer_app.RunningIssuer) -> None:
     issuer.enrol()
     parts = folders.parts(issuer.settings.folder.parent)
-    assert [part.place for part in parts] == ["city", "issuer"]
+    assert [part.place for part in parts] == ["city", "issuer", "transparency"]
     for part in parts:
         findings = comparison.compare(part.files, LISTED, kind=Kind.FILE, places=(part.place,))
         assert findings == ()

@@ -6,11 +6,14 @@ import pytest
 
 from crypto.encoding.canonical_json import JsonObject
 from idservice.apps.governance import process, settings
+from idservice.auditor import comparison, inventory
+from idservice.auditor import folder as folders
+from idservice.auditor.model import Kind, Trouble
 from idservice.complaints import over_asking
 from idservice.governance.model import Digest
 from idservice.register.entry import RemovalReason
 from tests.fakes import city as cities
-from tests.fakes import enact_victim, register_folder
+from tests.fakes import enact_victim, register_folder, registers
 from tests.fakes import over_asking as requests
 from tests.fakes.asgi import Client
 
@@ -78,3 +81,33 @@ def test_nothing_about_who_sends_is_written_or_logged(
     everything = scan(folder) + "".join(capfd.readouterr()).encode()
     for canary in (b"Canary-Browser", b"203.0.113.47", b"Canary lives", b"/nothing/4711"):
         assert canary not in everything
+
+
+@pytest.mark.threat("T38")
+def test_a_registers_folder_and_answers_hold_what_is_listed_only(folder: Path) -> None:
+    listed = inventory.load()
+    with enact_victim.opened(folder, time=enact_victim.BEGIN) as parts:
+        number = enact_victim._propose(parts)
+        parts.office.comment(number, CANARY)
+        found = {part.place: part for part in folders.parts(folder)}
+        told = settings.read(folder, environ={})
+    extra = {f"{name}.key" for name in (*registers.BOARD, "desk")} | {"issuer/bundle.json"}
+    for place in ("governance", "transparency"):
+        files = frozenset(
+            name
+            for name in found[place].files - extra
+            if not name.startswith("witnesses/")  # a demonstration's, listed with its city
+        )
+        findings = comparison.compare(files, listed, kind=Kind.FILE, places=(place,))
+        assert [each for each in findings if each.trouble is Trouble.UNLISTED] == []
+    app = process.create_app(
+        told, clock=enact_victim.MovedClock(enact_victim.BEGIN), random_bytes=cities.chance("x")
+    )
+    client = Client(app=app, base_url="http://127.0.0.1:8083")
+    heard: set[str] = set()
+    for path in ("/", "/style.css", "/v1/register", "/nothing", "/log/checkpoint", "/feed.atom"):
+        heard |= set(client.get(path).headers)
+    for path in ("/v1/answers", "/v1/complaints", f"/proposals/{number}/comments"):
+        heard |= set(client.post(path, data={"text": "Why?"}).headers)
+    findings = comparison.compare(heard, listed, kind=Kind.HEADER, places=("http",))
+    assert [each for each in findings if each.trouble is Trouble.UNLISTED] == []
