@@ -84,6 +84,7 @@ def face(known: Known) -> Face:
         notice=plain_words.length(board.notice_s),
         sunset=board.sunset.isoformat(),
         charter=plain_words.charter_rows(board),
+        charter_digest=register.scope.charter.hex(),
         asking=tuple(each for each in in_force if each.subject.startswith("policy:")),
         others=tuple(each for each in in_force if not each.subject.startswith("policy:")),
         courses=tuple(told.course(each) for each in reversed(steps)),

@@ -127,6 +127,7 @@ def register_json(face: Face) -> JsonObject:
         "sandbox": face.sandbox,
         "issuing": face.issuing,
         "sunset": face.sunset,
+        "charter": face.charter_digest,
         "log": asdict(face.log),
         "in_force": [asdict(each) for each in (*face.asking, *face.others)],
         "open_proposals": [each.number for each in face.courses if each.open],

@@ -31,7 +31,7 @@ from idservice.register.change import (
     SuspendIssuing,
     WindDown,
 )
-from idservice.register.charter import Charter, SeatClass
+from idservice.register.charter import Charter, Seat, SeatClass
 from idservice.register.entry import (
     Answer,
     Approval,
@@ -135,7 +135,7 @@ def charter_rows(charter: Charter) -> Rows:
         ("Works offline for", f"{charter.offline_days} days"),
         ("Log", charter.log.text),
         ("City root, SHA-256", charter.root.hex()),
-        ("Keys of the seats", ", ".join(_seat_key(charter, each.id) for each in charter.seats)),
+        *((f"Key of the seat {each.id}", _seat_key(each)) for each in charter.seats),
     )
 
 
@@ -147,11 +147,10 @@ def length(seconds: int) -> str:
     return f"{seconds} seconds"
 
 
-def _seat_key(charter: Charter, seat_id: str) -> str:
-    seat = charter.seat(seat_id)
-    assert seat is not None  # noqa: S101, the name was taken from this charter
-    successor = "no successor" if seat.successor is None else _key(seat.successor.octets)
-    return f"{seat_id}: {_key(seat.key.octets)}, then {successor}"
+def _seat_key(seat: Seat) -> str:
+    if seat.successor is None:
+        return _key(seat.key.octets)
+    return f"{_key(seat.key.octets)}; its successor: {_key(seat.successor.octets)}"
 
 
 def _key(octets: bytes) -> str:

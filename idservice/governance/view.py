@@ -133,6 +133,8 @@ class Face:
     notice: str
     sunset: str
     charter: Rows
+    charter_digest: str
+    """SHA-256 of entry 0: what whoever checks begins with."""
     asking: tuple[InForce, ...]
     """Who may ask for what."""
     others: tuple[InForce, ...]

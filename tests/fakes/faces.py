@@ -89,6 +89,7 @@ def make(*, demonstration: bool = True, **changes: object) -> Face:
         "notice": "30 days",
         "sunset": "2029-12-31",
         "charter": (("City", "Exampleton"), ("Seats", "council-1 (council), community-1")),
+        "charter_digest": DIGEST,
         "asking": asking,
         "others": (
             InForce(

@@ -27,7 +27,7 @@ from idservice.auditor import schema
 from idservice.clock import Clock, SystemClock
 from idservice.governance import model, ports, web
 from idservice.governance.service import RegisterOffice
-from idservice.register import entry
+from idservice.register import bundle, entry
 from idservice.storage import engine, published
 from idservice.storage import governance as storage
 from idservice.transparency import web as log_web
@@ -53,20 +53,33 @@ class Parts:
 
 
 class CityFolder:
-    """The trust bundle, as the city last put it into the folder."""
+    """The trust bundle, as the city last put it into the folder; read when the file has changed."""
 
-    def __init__(self, path: Path, *, root: bytes) -> None:
+    def __init__(self, path: Path, *, pin: entry.Digest, root: bytes, clock: Clock) -> None:
         self._path = path
+        self._pin = pin
         self._root = root
+        self._clock = clock
+        self._read: tuple[tuple[int, int], TrustBundle | None] | None = None
 
     def trust(self) -> TrustBundle | None:
         """Return the newest trust bundle, None where there is none of the charter's city."""
         try:
-            return trust.parse(
-                self._path.read_bytes(), root_fingerprint=self._root, at_least_version=None
-            )
-        except (OSError, CryptoError):
+            status = self._path.stat()
+            version = status.st_mtime_ns, status.st_size
+            if self._read is None or self._read[0] != version:
+                self._read = version, self._parsed(self._path.read_bytes())
+        except OSError:
             return None
+        return self._read[1]
+
+    def _parsed(self, data: bytes) -> TrustBundle | None:
+        """Read a bundle with its register; one without is believed by its root alone."""
+        with contextlib.suppress(CryptoError):
+            return bundle.load(data, pin=self._pin, seen=None, now=self._clock.now()).trust
+        with contextlib.suppress(CryptoError):
+            return trust.parse(data, root_fingerprint=self._root, at_least_version=None)
+        return None
 
 
 def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBytes) -> Parts:
@@ -89,7 +102,9 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
         office = RegisterOffice(
             book=book,
             store=storage.SqlRegister(database),
-            knowledge=CityFolder(settings.folder / BUNDLE_FILE, root=root),
+            knowledge=CityFolder(
+                settings.folder / BUNDLE_FILE, pin=settings.pin, root=root, clock=clock
+            ),
             clock=clock,
             random_bytes=random_bytes,
         )
