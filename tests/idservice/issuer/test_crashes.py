@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from idservice.errors import Code, ServiceError
+from idservice.issuer import model
 from idservice.issuer.ports import Unit
 from tests.fakes import issuer_office as offices
 from tests.fakes.issuer_stores import MemoryLasting
@@ -155,3 +156,16 @@ def test_crash_in_the_withdrawal_of_a_bbs_credential_is_repeated_whole() -> None
     office.issuer.withdraw(offices.slip_of(enrolment))
     with pytest.raises(ServiceError, match=Code.CREDENTIAL_REQUEST_DENIED):
         resident.renew()
+
+
+def test_crashes_do_not_let_one_token_ask_for_ever() -> None:
+    lasting, office = setting()
+    resident, enrolment = office.enrol_bbs()
+    token = office.issuer.token(offices.token_request(enrolment))
+    for _ in range(model.ATTEMPTS):
+        lasting.dies = True
+        with pytest.raises(Crash):
+            resident.issue(token)
+    with pytest.raises(ServiceError, match=Code.CREDENTIAL_REQUEST_DENIED):
+        resident.issue(token)
+    assert lasting.counts() == []

@@ -1,7 +1,9 @@
 """The issuer's counter for BBS: from the offer to the credential and its renewal, over HTTP."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +14,7 @@ from crypto.encoding.canonical_json import JsonObject
 from idservice import catalogue, period
 from idservice.apps import issuer
 from idservice.apps.settings import UnusableSettings
+from idservice.issuer import metadata
 from idservice.issuer.model import Enrolment
 from idservice.period import Period
 from idservice.verification import showing
@@ -168,3 +171,24 @@ def test_issuer_with_a_bbs_key_that_was_not_announced_does_not_start(tmp_path: P
         issuer.create_app(told, clock=clock, random_bytes=chance)
     key.write_bytes(content)
     issuer.create_app(told, clock=clock, random_bytes=chance)
+
+
+ANNOUNCED = cities.make().announced_bbs
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"vct": f"{cities.ISSUER}/vct/other/1"},
+        {"schema": 2},
+        {"slots": ANNOUNCED.slots[::-1]},
+        {"nbf": ANNOUNCED.nbf + 1},
+        {"exp": ANNOUNCED.exp + 6 * period.DAY},
+    ],
+)
+def test_announcement_of_anything_else_than_is_served_stops_the_issuer(
+    changes: dict[str, Any],
+) -> None:
+    issuer._check_bbs(ANNOUNCED, metadata.vct(cities.ISSUER))
+    with pytest.raises(UnusableSettings, match="announces"):
+        issuer._check_bbs(replace(ANNOUNCED, **changes), metadata.vct(cities.ISSUER))
