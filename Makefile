@@ -55,7 +55,7 @@ check-long: .venv/dev.stamp node  ## the races, the million-row and the fuzzing 
 	HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m long -q -W error
 
 bench: .venv-bench/bench.stamp  ## the benchmarks; writes benchmarks/results/latest.json and benchmarks/README.md
-	@command -v npm >/dev/null && (cd benchmarks/node && npm ci --silent --no-audit --no-fund) || echo "No npm: the Node peer is left out."
+	@command -v npm >/dev/null && (cd benchmarks/node && npm ci --silent --no-audit --no-fund) || echo "No npm: the Node peers are left out."
 	.venv-bench/bin/python -m benchmarks.run
 
 node:
