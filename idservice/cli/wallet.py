@@ -17,7 +17,7 @@ import typer
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from idservice import catalogue, period
-from idservice.cli import holder
+from idservice.cli import complain, holder
 from idservice.cli.holder import Access
 from idservice.clients import openid
 from idservice.period import Period
@@ -436,4 +436,5 @@ def _value(name: str, value: JsonValue) -> str:
 
 def register(root: typer.Typer) -> None:
     """Put the command below `idservice`."""
+    complain.register(app)
     root.add_typer(app, name="wallet")

@@ -114,6 +114,24 @@ def write(request_object: str, *, known: Policy | None) -> bytes:
     return canonical_json.serialize(written)
 
 
+def complaint(
+    request_object: str, *, root: x509.Certificate, policies: Sequence[Policy], now: UnixSeconds
+) -> bytes:
+    """Write the file about a request, if it proves anything; otherwise as `prove`.
+
+    Args:
+        request_object: as the verifier served it, octet by octet.
+        root: the city root.
+        policies: those of the wallet's bundle.
+        now: compared with the certificates.
+    """
+    asked = _authenticate(request_object, root=root, now=now)
+    known = next((each for each in policies if each.id == asked.policy), None)
+    file = write(request_object, known=known)
+    prove(file, root=root, policies=policies, now=now)
+    return file
+
+
 def prove(
     file: bytes, *, root: x509.Certificate, policies: Sequence[Policy], now: UnixSeconds
 ) -> OverAsking:
