@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -16,6 +17,7 @@ from crypto.log.proof import InclusionProof
 from idservice.complaints import over_asking
 from idservice.governance import pages
 from idservice.register.entry import RemovalReason
+from idservice.register.state import Reason
 from tests.fakes import over_asking as requests
 from tests.fakes import register_office, registers
 from tests.fakes.asgi import Client
@@ -357,3 +359,9 @@ def test_witnesses_that_are_away_are_waited_for_and_said(opened: Open) -> None:
 
 def test_the_process_is_ready_once_something_is_published(shared: Open) -> None:
     assert shared.client.get("/readyz").status_code == 200
+
+
+def test_reasons_are_listed_as_the_code_has_them() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
+    section = text.split("## Why the register does not log an entry")[1].split("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)) == set(Reason)
