@@ -1,14 +1,14 @@
 """A verifier's folder, and its admission by a city: a certificate, and policies in the bundle.
 
 DESIGN, section 4 (roads 4 and 5): verifiers run their own verifier and make their own key; the
-city sees a request and never a key. One verifier is one certificate. Whether somebody may ask
-what they wish to ask is the city's decision, made before `admit` is called and later by the
-register; here only `policy.parse` stands in the way.
+city sees a request and never a key. One verifier is one certificate, which by itself lets nobody
+ask: whether somebody may ask what they wish to ask is decided in the register, by entry 0 or by
+the whole road; here only `policy.parse` stands in the way.
 """
 
 import hashlib
 import ipaddress
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,16 +20,23 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from crypto.encoding import base64url, canonical_json, members
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import CryptoError
+from crypto.instant import UnixSeconds
 from crypto.jose import jwk
-from crypto.x509 import issue, request
+from crypto.x509 import chain, issue, request
 from crypto.x509.profile import Names, Role
 from crypto.x509.request import Request
 from idservice import catalogue, period
 from idservice.apps import city_folder, founding, key_files, settings
-from idservice.apps.city_folder import Draft, Root
+from idservice.apps.city_folder import Root
 from idservice.apps.founding import Chances
-from idservice.apps.settings import UnusableSettings, Verifier
+from idservice.apps.register import board, city_log, publication
+from idservice.apps.register.publication import Publisher
+from idservice.apps.register.road import Road, Wait
+from idservice.apps.settings import City, UnusableSettings, Verifier
+from idservice.clock import SetClock
 from idservice.issuer import metadata
+from idservice.register import change
+from idservice.register.change import PolicyChange
 from idservice.verification import policy
 from idservice.verification.policy import Policy
 from idservice.verification.trust import TrustBundle
@@ -43,12 +50,26 @@ _API_KEY_LENGTH = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Joining:
+    """What a verifier asks a city for."""
+
+    asked: bytes
+    """Its certificate request."""
+    wishes: Sequence[bytes]
+    """Policies as JSON; `vct` and `formats` may be left out, `client_ids` is filled in."""
+    certified: bytes | None = None
+    """The certificate that it was given before, in PEM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Admitted:
     """What a verifier is given by the city; all of it is public."""
 
     certificate: x509.Certificate
     client_ids: tuple[str, ...]
     policies: tuple[Policy, ...]
+    waiting: tuple[Policy, ...]
+    """Those among them that nobody has decided on."""
     bundle: TrustBundle
 
 
@@ -84,44 +105,104 @@ def found_verifier(folder: Path, wished: Verifier, *, chances: Chances) -> str:
     return api_key
 
 
+def found_city(
+    folder: Path,
+    city: City,
+    joining: Sequence[Joining],
+    *,
+    residents: int,
+    chances: Chances,
+    sandbox: bool = False,
+) -> Sequence[Admitted]:
+    """Found a city in which these verifiers are admitted from the beginning, by entry 0.
+
+    Args:
+        folder: new, or empty.
+        city: as `founding.found_city`; so are `residents`, `chances` and `sandbox`.
+        joining: what each of them asks for.
+        residents: how many are expected.
+        chances: time and chance.
+        sandbox: whether changes wait for seconds only.
+
+    Raises:
+        UnusableSettings: a request or a policy is refused, or as `founding.found_city`.
+    """
+    certified: list[tuple[x509.Certificate, Sequence[Policy]]] = []
+
+    def let_in(root: Root) -> Sequence[Policy]:
+        for each in joining:
+            certificate = _certify(_parse_request(each.asked), root, chances)
+            certified.append(
+                (certificate, _policies(each.wishes, certificate, city, now=chances.now))
+            )
+        together = [policy for _, policies in certified for policy in policies]
+        _check_distinct(together)
+        return together
+
+    bundle = founding.found_city(
+        folder, city, residents=residents, chances=chances, sandbox=sandbox, joining=let_in
+    )
+    return [
+        Admitted(
+            certificate=certificate,
+            client_ids=_client_ids(certificate),
+            policies=tuple(policies),
+            waiting=(),
+            bundle=bundle,
+        )
+        for certificate, policies in certified
+    ]
+
+
 def admit(
     folder: Path,
+    joining: Joining,
     *,
-    asked: bytes,
-    wishes: Sequence[bytes],
     replace: bool,
     chances: Chances,
+    wait: Wait,
 ) -> Admitted:
-    """Give a verifier its certificate, and put its policies into the next bundle.
+    """Give a verifier its certificate, and publish those of its policies that are in force.
+
+    In a sandbox whose board's keys lie in the folder the policies take the whole road at once;
+    anywhere else those that nobody has decided on are returned as waiting, to be proposed.
 
     Args:
         folder: the city's.
-        asked: the certificate request.
-        wishes: policies as JSON; `vct` and `formats` may be left out, `client_ids` is filled in.
+        joining: what the verifier asks for.
         replace: take the place of policies with the same id.
         chances: time and chance.
+        wait: lets a sandbox's seconds of notice pass.
 
     Raises:
         UnusableSettings: the request or a policy is refused, or an id is taken.
     """
-    with city_folder.alone(folder) as city:
-        before, root = city_folder.current_bundle(folder), city_folder.read_root(folder)
-        certificate = _certify(_parse_request(asked), root, chances)
-        client_ids = _client_ids(certificate)
-        new = [_policy(wish, client_ids, metadata.vct(city.issuer)) for wish in wishes]
-        if any(each.expires < period.day(chances.now) for each in new):
-            raise UnusableSettings("a policy has ended before it begins")
-        draft = Draft(
-            city=city,
-            root=root,
-            version=before.version + 1,
-            announced=before.announced,
-            announced_bbs=before.announced_bbs,
-            policies=_joined(before.policies.values(), new, replace=replace),
-        )
-        bundle = city_folder.publish(folder, draft, now=chances.now)
+    clock = SetClock(chances.now)
+
+    def pass_time(seconds: int) -> None:
+        wait(seconds)
+        clock.set(UnixSeconds(clock.now() + seconds))
+
+    with city_folder.alone(folder) as city, city_log.opened(folder, clock=clock) as held:
+        root, in_force = city_folder.read_root(folder), held.in_force()
+        certificate = _certificate(joining, root, chances)
+        wished = _policies(joining.wishes, certificate, city, now=chances.now)
+        _check_distinct(wished)
+        undecided = [each for each in wished if in_force.policies.get(each.id) != each]
+        if not replace and any(each.id in in_force.policies for each in undecided):
+            raise UnusableSettings("a policy with this id is in force; --replace takes its place")
+        seats = board.read(folder) if in_force.sandbox else None
+        if seats is not None and undecided:
+            road = Road(held=held, board=seats, clock=clock, wait=pass_time)
+            road.decide(*(PolicyChange(policy=each) for each in undecided))
+        publisher = Publisher(city=city, root=root)
+        bundle = publication.publish(folder, held, publisher, now=clock.now()).trust
     return Admitted(
-        certificate=certificate, client_ids=client_ids, policies=tuple(new), bundle=bundle
+        certificate=certificate,
+        client_ids=_client_ids(certificate),
+        policies=tuple(wished),
+        waiting=() if seats is not None else tuple(undecided),
+        bundle=bundle,
     )
 
 
@@ -130,6 +211,16 @@ def hand_over(folder: Path, admitted: Admitted, *, bundle: bytes) -> None:
     pem = admitted.certificate.public_bytes(Encoding.PEM)
     key_files.publish(folder / CERTIFICATE, pem)
     key_files.publish(folder / "bundle.json", bundle)
+
+
+def write_proposals(folder: Path, admitted: Admitted) -> Sequence[Path]:
+    """Write each policy that waits as the change that a seat of the board may propose."""
+    written = []
+    for each in admitted.waiting:
+        said = change.write(PolicyChange(policy=each))
+        written.append(folder / f"{each.id}.change.json")
+        key_files.publish(written[-1], canonical_json.serialize(said) + b"\n")
+    return written
 
 
 def _names(wished: Verifier) -> Names:
@@ -197,13 +288,37 @@ def _policy(wish: bytes, client_ids: Sequence[str], vct: str) -> Policy:
         raise UnusableSettings(f"a policy is refused: {error}") from error
 
 
-def _joined(
-    before: Collection[Policy], new: Sequence[Policy], *, replace: bool
-) -> tuple[Policy, ...]:
-    ids = {each.id for each in new}
-    if len(ids) != len(new):
+def _policies(
+    wishes: Sequence[bytes], certificate: x509.Certificate, city: City, *, now: UnixSeconds
+) -> Sequence[Policy]:
+    """Read what a verifier wishes to ask; nothing that has ended already."""
+    client_ids, vct = _client_ids(certificate), metadata.vct(city.issuer)
+    found = [_policy(wish, client_ids, vct) for wish in wishes]
+    if any(each.expires < period.day(now) for each in found):
+        raise UnusableSettings("a policy has ended before it begins")
+    return found
+
+
+def _check_distinct(policies: Sequence[Policy]) -> None:
+    if len({each.id for each in policies}) != len(policies):
         raise UnusableSettings("two policies have the same id")
-    kept = [each for each in before if each.id not in ids]
-    if not replace and len(kept) != len(before):
-        raise UnusableSettings("a policy with this id is in force; --replace takes its place")
-    return (*kept, *new)
+
+
+def _certificate(joining: Joining, root: Root, chances: Chances) -> x509.Certificate:
+    """Certify a verifier, or take what it was certified with before: its policies name that."""
+    asked = _parse_request(joining.asked)
+    if joining.certified is None:
+        return _certify(asked, root, chances)
+    try:
+        certificate = x509.load_pem_x509_certificate(joining.certified)
+        found = chain.verify(
+            (certificate.public_bytes(Encoding.DER),),
+            root=root.certificate,
+            role=Role.VERIFIER,
+            now=chances.now,
+        )
+    except (ValueError, CryptoError) as error:
+        raise UnusableSettings(f"the certificate is not this city's: {error}") from error
+    if found.public_key != asked.public_key:
+        raise UnusableSettings("the certificate is for another key than the request")
+    return certificate

@@ -1,8 +1,7 @@
 """A city's folder on disk: the root, the bundle in force, and one command at a time.
 
-DESIGN, sections 3 and 8 (`init`). A new folder appears whole or not at all; the bundle is
-replaced in one step, after it was read as anybody would read it. What goes into the folder is
-decided in `founding` and `admission`.
+DESIGN, sections 3 and 8 (`init`). A new folder appears whole or not at all. What goes into it is
+decided in `founding` and `admission`; the bundle is published in `register.publication`.
 """
 
 import fcntl
@@ -15,18 +14,12 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
-from cryptography.hazmat.primitives.serialization import Encoding
 
-from crypto.encoding.canonical_json import JsonObject
-from crypto.errors import CryptoError
-from crypto.instant import UnixSeconds
 from crypto.x509.issue import Authority
-from idservice import period
 from idservice.apps import key_files, keys, settings
 from idservice.apps.settings import City, UnusableSettings
-from idservice.verification import policy, trust
-from idservice.verification.policy import Policy
-from idservice.verification.trust import Announced, AnnouncedBbs, TrustBundle
+from idservice.verification import trust
+from idservice.verification.trust import TrustBundle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,18 +35,6 @@ class Root:
         return Authority(certificate=self.certificate, key=self.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """What the next bundle will say."""
-
-    city: City
-    root: Root
-    version: int
-    announced: tuple[Announced, ...]
-    announced_bbs: tuple[AnnouncedBbs, ...]
-    policies: tuple[Policy, ...]
-
-
 def current_bundle(folder: Path) -> TrustBundle:
     """Read the bundle that the city publishes."""
     data = keys.read_bundle(folder / "issuer" / keys.BUNDLE)
@@ -66,36 +47,6 @@ def read_root(folder: Path) -> Root:
         certificate=keys.read_certificate(folder / "root" / "root.crt"),
         key=key_files.read_ed25519(folder / "root" / "root.key"),
     )
-
-
-def publish(folder: Path, draft: Draft, *, now: UnixSeconds) -> TrustBundle:
-    """Sign a bundle, read it as anybody would, and put it in the place of the one before.
-
-    Raises:
-        UnusableSettings: nobody would accept it; the one before stays.
-    """
-    payload: JsonObject = {
-        "type": trust.TYPE,
-        "version": draft.version,
-        "day": period.day(now).isoformat(),
-        "city": draft.city.name,
-        "demonstration": draft.city.demonstration,
-        "languages": [*draft.city.languages],
-        "issuer": draft.city.issuer,
-        "announced": [
-            *(trust.announce(each) for each in draft.announced),
-            *(trust.announce_bbs(each) for each in draft.announced_bbs),
-        ],
-        "policies": [policy.write(each) for each in draft.policies],
-    }
-    der = draft.root.certificate.public_bytes(Encoding.DER)
-    data = trust.write(payload, root_der=der, sign=draft.root.key.sign)
-    try:
-        bundle = trust.parse(data, root_fingerprint=None, at_least_version=draft.version)
-    except CryptoError as error:
-        raise UnusableSettings(f"the trust bundle would be refused: {error}") from error
-    key_files.publish(folder / "issuer" / keys.BUNDLE, data)
-    return bundle
 
 
 @contextmanager

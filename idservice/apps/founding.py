@@ -1,11 +1,12 @@
 """A city's keys: the root, one for lists, one for metadata, one for each period and format.
 
-DESIGN, sections 3 and 8 (`init city`, `init announce`). Every key is on disk before the bundle
-announces it; a key file that a crash has left behind is used by the next run, so that none is
-ever overwritten. Verifiers are admitted in `admission`, samples for them made in `samples`.
+DESIGN, sections 3 and 8 (`init city`, `init announce`). Every key is on disk before the register
+announces it, and in the register before the bundle; a key file that a crash has left behind is
+used by the next run, so that none is ever overwritten. Verifiers are admitted in `admission`,
+samples for them made in `samples`, and the register is founded in `register.founding`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -16,7 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.bbs import signature
 from crypto.bls.group import SigningUnavailable
-from crypto.encoding import canonical_json
+from crypto.encoding import canonical_json, members
+from crypto.encoding.canonical_json import JsonObject
 from crypto.entropy import RandomBytes
 from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
@@ -26,11 +28,20 @@ from crypto.x509.issue import Validity
 from crypto.x509.profile import Names, Role
 from idservice import catalogue, period
 from idservice.apps import city_folder, key_files, keys, settings
-from idservice.apps.city_folder import Draft, Root
+from idservice.apps.city_folder import Root
+from idservice.apps.register import announcing, city_log, publication
+from idservice.apps.register import founding as register
+from idservice.apps.register.charters import Terms
+from idservice.apps.register.city_log import NotWitnessed
+from idservice.apps.register.founding import Beginning
+from idservice.apps.register.publication import Publisher
 from idservice.apps.settings import City, UnusableSettings
+from idservice.clock import SetClock
 from idservice.issuer import metadata
 from idservice.period import Period
+from idservice.register.state import InForce
 from idservice.verification import trust
+from idservice.verification.policy import Policy
 from idservice.verification.trust import Announced, AnnouncedBbs, AnnouncedStatus, TrustBundle
 
 ROOT_DAYS: Final = 20 * 365
@@ -67,13 +78,40 @@ class Chances:
     random_bytes: RandomBytes
 
 
-def found_city(folder: Path, city: City, *, residents: int, chances: Chances) -> TrustBundle:
-    """Make a city's folder with root, keys and first bundle, and return the bundle.
+def nobody(_root: Root) -> Sequence[Policy]:
+    """Let no verifier in from the beginning."""
+    return ()
+
+
+def found_city(
+    folder: Path,
+    city: City,
+    *,
+    residents: int,
+    chances: Chances,
+    terms: Terms | None = None,
+    sandbox: bool = False,
+    joining: Callable[[Root], Sequence[Policy]] = nobody,
+) -> TrustBundle:
+    """Make a city's folder with root, keys, register and first bundle, and return the bundle.
+
+    Args:
+        folder: new, or empty.
+        city: as it will stand in `city.json`.
+        residents: how many are expected: the size of status lists.
+        chances: time and chance.
+        terms: of its charter; without them the city is a demonstration and says so.
+        sandbox: a demonstration in which changes wait for seconds only.
+        joining: given the new root, returns the policies that are in force from the beginning.
 
     Raises:
-        UnusableSettings: there is something in the folder already, or the address, name or
-            languages may not be.
+        NotWitnessed: everything is made and recorded, but the charter's witnesses do not know this
+            log yet: `announce` publishes the bundle when they do.
+        UnusableSettings: there is something in the folder already, or the address, name,
+            languages or charter may not be.
     """
+    if terms is None:
+        city = city.model_copy(update={"demonstration": True})
     check(city)
     size = list_size(residents)
     with city_folder.new(folder) as unfinished:
@@ -88,11 +126,31 @@ def found_city(folder: Path, city: City, *, residents: int, chances: Chances) ->
             leaf = _Leaf(role=role, issuer=city.issuer, city=city.name, validity=validity)
             _key_and_certificate(where, role.value, leaf, root=root, chances=chances)
         key_files.create(where / "nonce.key", chances.random_bytes(keys.NONCE_KEY_LENGTH))
-        return _announce(unfinished, city, None, size=size, chances=chances)
+        publisher = Publisher(city=city, root=root)
+        current = period.of(chances.now)
+        missing = {name: _ahead(current) for name in catalogue.CONFIGURATIONS}
+        beginning = Beginning(
+            terms=terms,
+            sandbox=sandbox,
+            announced=_make(where, publisher, missing, size=size, chances=chances),
+            policies=joining(root),
+        )
+        loaded = register.found(
+            unfinished,
+            publisher,
+            beginning,
+            now=chances.now,
+            random_bytes=chances.random_bytes,
+        )
+    if loaded is None:
+        raise NotWitnessed("the city is founded, but its witnesses do not know its log yet")
+    return loaded.trust
 
 
 def announce(folder: Path, *, residents: int | None, chances: Chances) -> TrustBundle:
-    """Make keys for the current period and those ahead, as far as they are missing.
+    """Make keys for the current period and those ahead, log them, and publish what is in force.
+
+    What an interrupted run has made or logged is taken up.
 
     Args:
         folder: the city's.
@@ -100,12 +158,26 @@ def announce(folder: Path, *, residents: int | None, chances: Chances) -> TrustB
         chances: time and chance.
 
     Raises:
+        NotWitnessed: recorded, but too few witnesses answer; the bundle before stays.
         UnusableSettings: the folder is not a city's, or another command is at work in it.
     """
-    with city_folder.alone(folder) as city:
-        before = city_folder.current_bundle(folder)
-        size = _size_before(before) if residents is None else list_size(residents)
-        return _announce(folder, city, before, size=size, chances=chances)
+    clock = SetClock(chances.now)
+    with city_folder.alone(folder) as city, city_log.opened(folder, clock=clock) as held:
+        publisher = Publisher(city=city, root=city_folder.read_root(folder))
+        in_force = held.in_force()
+        size = _size_before(in_force) if residents is None else list_size(residents)
+        missing = {
+            name: [
+                each
+                for each in _ahead(period.of(chances.now))
+                if (name, each) not in in_force.announced and announcing.is_open(in_force, each)
+            ]
+            for name in catalogue.CONFIGURATIONS
+        }
+        where = folder / "issuer" / keys.FOLDER
+        made = _make(where, publisher, missing, size=size, chances=chances)
+        announcing.log_missing(held, made, root=publisher.root.key)
+        return publication.publish(folder, held, publisher, now=chances.now).trust
 
 
 def check(city: City) -> None:
@@ -157,42 +229,31 @@ def _new_root(where: Path, name: str, chances: Chances) -> Root:
     return Root(certificate=certificate, key=key)
 
 
-def _announce(
-    folder: Path, city: City, before: TrustBundle | None, *, size: int, chances: Chances
-) -> TrustBundle:
-    """Make what is missing, and publish it as the next version."""
-    root = city_folder.read_root(folder)
-    current = period.of(chances.now)
-    kept = [each for each in before.announced if each.exp > chances.now] if before else []
-    kept_bbs = [each for each in before.announced_bbs if each.exp > chances.now] if before else []
-    where = folder / "issuer" / keys.FOLDER
-    made = []
-    for each in _missing(kept, catalogue.CONFIGURATION, current):
+def _ahead(current: Period) -> list[Period]:
+    return [Period(each) for each in range(current, current + AHEAD + 1)]
+
+
+def _make(
+    where: Path,
+    publisher: Publisher,
+    missing: Mapping[str, Iterable[Period]],
+    *,
+    size: int,
+    chances: Chances,
+) -> list[JsonObject]:
+    """Make the keys that are missing, and return what is to be announced of them."""
+    city, root = publisher.city, publisher.root
+    made: list[JsonObject] = []
+    for each in missing[catalogue.CONFIGURATION]:
         validity = Validity(not_before=period.not_before(each), not_after=period.expires(each))
         leaf = _Leaf(role=Role.ISSUER, issuer=city.issuer, city=city.name, validity=validity)
         name = keys.file_name(catalogue.CONFIGURATION, each)
         certificate = _key_and_certificate(where, name, leaf, root=root, chances=chances)
-        made.append(_announced(city.issuer, each, certificate, size))
-    made_bbs = [
-        _announced_bbs(city.issuer, each, _bbs_key(where, each, chances))
-        for each in _missing(kept_bbs, catalogue.BBS_CONFIGURATION, current)
-    ]
-    draft = Draft(
-        city=city,
-        root=root,
-        version=before.version + 1 if before else 1,
-        announced=tuple(sorted([*kept, *made], key=lambda each: each.period)),
-        announced_bbs=tuple(sorted([*kept_bbs, *made_bbs], key=lambda each: each.period)),
-        policies=tuple(before.policies.values()) if before else (),
-    )
-    return city_folder.publish(folder, draft, now=chances.now)
-
-
-def _missing(
-    kept: Iterable[Announced | AnnouncedBbs], configuration: str, current: Period
-) -> list[Period]:
-    have = {each.period for each in kept if each.configuration == configuration}
-    return [Period(each) for each in range(current, current + AHEAD + 1) if each not in have]
+        made.append(trust.announce(_announced(city.issuer, each, certificate, size)))
+    for each in missing[catalogue.BBS_CONFIGURATION]:
+        key = _bbs_key(where, each, chances)
+        made.append(trust.announce_bbs(_announced_bbs(city.issuer, each, key)))
+    return made
 
 
 def _announced(issuer: str, number: Period, leaf: x509.Certificate, size: int) -> Announced:
@@ -296,5 +357,8 @@ def _left_certificate(
     return certificate
 
 
-def _size_before(bundle: TrustBundle) -> int:
-    return max((each.status.size for each in bundle.announced), default=trust.SMALLEST_LIST)
+def _size_before(in_force: InForce) -> int:
+    """Return the largest of the status lists that were announced."""
+    said = [canonical_json.parse_object(each.octets) for each in in_force.announced.values()]
+    lists = [members.any_object(each["status"]) for each in said if "status" in each]
+    return max((members.whole(each["size"]) for each in lists), default=trust.SMALLEST_LIST)

@@ -7,7 +7,8 @@ The deciding and writing is done in `apps.founding`, `apps.admission` and `apps.
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,7 +17,10 @@ import typer
 
 from idservice import clock, period
 from idservice.apps import admission, founding, samples, settings
+from idservice.apps.admission import Joining
 from idservice.apps.founding import Chances
+from idservice.apps.register import charters, city_log, publication
+from idservice.apps.register.city_log import NotWitnessed
 from idservice.apps.settings import City, UnusableSettings, Verifier
 from idservice.errors import ServiceError
 from idservice.verification import trust
@@ -41,7 +45,7 @@ _ADMIT = "idservice init admit CITY --request verifier.csr --policy POLICY.json"
     "city",
     epilog="Example: idservice init city mycity --name Exampleton --issuer https://id.example.org",
 )
-def init_city(
+def init_city(  # noqa: PLR0913, one option for each thing that a city is told
     folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     *,
     name: Annotated[str, typer.Option(help="What people call the city.")],
@@ -52,6 +56,14 @@ def init_city(
     residents: Annotated[
         int, typer.Option(help="How many may have a card: the size of status lists.", min=1)
     ] = 1000,
+    charter: Annotated[
+        Path | None,
+        typer.Option(help="The charter's terms: seats, witnesses, quorum, notice, sunset."),
+    ] = None,
+    sandbox: Annotated[
+        bool,
+        typer.Option("--sandbox", help="A demonstration in which changes wait for seconds only."),
+    ] = False,
     demonstration: Annotated[
         bool, typer.Option("--demonstration", help="Say everywhere that this is no real city.")
     ] = False,
@@ -61,7 +73,10 @@ def init_city(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a city: root, issuer keys of each format for three periods, the first trust bundle."""
+    """Make a city: root, issuer keys of each format for three periods, register, first bundle.
+
+    Without a charter it is a demonstration, whose board and witnesses are keys in its folder.
+    """
     city = City(
         name=name,
         issuer=issuer,
@@ -70,17 +85,46 @@ def init_city(
         test_hooks=with_test_hooks,
     )
     with _misuse_told():
+        if charter is not None and sandbox:
+            raise UnusableSettings("whether a city is a sandbox says its charter")
         chances = _chances(0)
-        bundle = founding.found_city(folder, city, residents=residents, chances=chances)
+        try:
+            bundle = founding.found_city(
+                folder,
+                city,
+                residents=residents,
+                chances=chances,
+                terms=None if charter is None else charters.read(charter.read_bytes()),
+                sandbox=sandbox,
+            )
+        except NotWitnessed:
+            _tell_unwitnessed(folder, as_json=as_json)
+            raise typer.Exit(1) from None
         if with_test_hooks:
             samples.make(folder, environ=os.environ, chances=chances)
-    told = _bundle_told(bundle) | {"folder": str(folder), "made": _made(folder)}
-    next_steps = [
+        register_told = _register_told(folder, chances)
+    told = _bundle_told(bundle) | register_told | {"folder": str(folder), "made": _made(folder)}
+    _tell(told, _after_founding(folder, bundle, told), as_json=as_json)
+
+
+def _after_founding(folder: Path, bundle: TrustBundle, told: Mapping[str, object]) -> list[str]:
+    return [
         f"Print the root fingerprint on your enrolment sheets:\n  {told['root_fingerprint']}",
+        f"And beside it the charter fingerprint:\n  {told['charter_fingerprint']}",
         f"Take {folder}/root offline; it is needed for `init admit` and `init announce` only.",
         f"idservice migrate issuer --folder {folder}/issuer",
         f"idservice serve issuer --folder {folder}/issuer",
         f"Before {_last_day(bundle)}, and every 28 days: idservice init announce {folder}",
+    ]
+
+
+def _tell_unwitnessed(folder: Path, *, as_json: bool) -> None:
+    """Say what a city with a real charter waits for: witnesses that know its log."""
+    log = city_log.public_key(folder)
+    told = {"folder": str(folder), "log": log.text, "published": False, "made": _made(folder)}
+    next_steps = [
+        f"Give the log's key to the charter's witnesses:\n  {log.text}",
+        f"When they know it: idservice init announce {folder}",
     ]
     _tell(told, next_steps, as_json=as_json)
 
@@ -158,26 +202,51 @@ def init_admit(
     clock_offset: Offset = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Certify a verifier and put its policies into the next trust bundle."""
+    """Certify a verifier, and publish those of its policies that are in force.
+
+    In a sandbox the board in its folder decides at once. Anywhere else a policy takes the whole
+    road: the change to propose is written, and 1 returned, until the register has it.
+    """
     with _misuse_told():
         chances = _chances(_offset(folder, clock_offset))
+        where = out or request.parent
+        certificate = where / admission.CERTIFICATE
         admitted = admission.admit(
             folder,
-            asked=request.read_bytes(),
-            wishes=[path.read_bytes() for path in policies],
+            Joining(
+                asked=request.read_bytes(),
+                wishes=[path.read_bytes() for path in policies],
+                certified=certificate.read_bytes() if certificate.exists() else None,
+            ),
             replace=replace,
             chances=chances,
+            wait=time.sleep,
         )
-        where = out or request.parent
         published = (folder / "issuer" / "bundle.json").read_bytes()
         admission.hand_over(where, admitted, bundle=published)
-    told = _bundle_told(admitted.bundle) | {
-        "certificate": str(where / admission.CERTIFICATE),
+        proposals = admission.write_proposals(where, admitted)
+        register_told = _register_told(folder, chances)
+    told = {
+        **_bundle_told(admitted.bundle),
+        **register_told,
+        "certificate": str(certificate),
         "client_ids": list(admitted.client_ids),
         "policies": [each.id for each in admitted.policies],
+        "not_in_force": [str(each) for each in proposals],
     }
-    next_steps = [f"Give {admission.CERTIFICATE} and bundle.json in {where} to the verifier."]
-    _tell(told, next_steps, as_json=as_json)
+    _tell(told, _after_admitting(folder, where, proposals), as_json=as_json)
+    if proposals:
+        raise typer.Exit(1)
+
+
+def _after_admitting(folder: Path, where: Path, proposals: Sequence[Path]) -> list[str]:
+    if not proposals:
+        return [f"Give {admission.CERTIFICATE} and bundle.json in {where} to the verifier."]
+    return [
+        *(f"A seat of the board: idservice register propose {each}" for each in proposals),
+        f"After it is enacted the same command again, or: idservice init announce {folder}",
+        f"Then give {admission.CERTIFICATE} and bundle.json in {where} to the verifier.",
+    ]
 
 
 @app.command("announce", epilog="Example: idservice init announce mycity")
@@ -196,7 +265,8 @@ def init_announce(
         bundle = founding.announce(folder, residents=residents, chances=chances)
         if (folder / "issuer" / samples.FOLDER).is_dir():
             samples.make(folder, environ=os.environ, chances=chances)
-    told = _bundle_told(bundle) | {"folder": str(folder)}
+        register_told = _register_told(folder, chances)
+    told = _bundle_told(bundle) | register_told | {"folder": str(folder)}
     _tell(told, [f"Before {_last_day(bundle)}: the same again."], as_json=as_json)
 
 
@@ -230,6 +300,17 @@ def _bundle_told(bundle: TrustBundle) -> dict[str, object]:
             | {each.format for each in bundle.announced_bbs}
         ),
         "demonstration": bundle.demonstration,
+    }
+
+
+def _register_told(folder: Path, chances: Chances) -> dict[str, object]:
+    in_force = publication.read(folder, now=chances.now).in_force
+    return {
+        "charter_fingerprint": trust.fingerprint_text(in_force.charter_digest),
+        "log": in_force.charter.log.text,
+        "entries": in_force.size,
+        "sandbox": in_force.sandbox,
+        "sunset": in_force.charter.sunset.isoformat(),
     }
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from idservice import clock, period
-from idservice.apps import admission, city_folder, founding, samples
+from idservice.apps import admission, city_folder, samples
+from idservice.apps.admission import Admitted, Joining
 from idservice.apps.founding import Chances
 from idservice.apps.settings import City, Verifier
 from idservice.demonstration import cast
@@ -35,6 +36,27 @@ class Counter:
     api_key: str
     policy: str
     client_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asking:
+    """A verifier before there is a city."""
+
+    folder: Path
+    wished: Verifier
+    api_key: str
+    joining: Joining
+
+    def counter(self, name: str, admitted: Admitted) -> Counter:
+        """Return what it has become."""
+        return Counter(
+            name=name,
+            base_url=self.wished.base_url,
+            folder=self.folder,
+            api_key=self.api_key,
+            policy=self.wished.policies[0],
+            client_id=admitted.client_ids[0],
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +100,10 @@ class Town:
 def found(
     stage: Stage, *, verifiers: Sequence[str] = cast.VERIFIERS, test_hooks: bool = False
 ) -> Town:
-    """Make the city and admit its verifiers; each office makes its own databases."""
+    """Make the city; its verifiers are in its charter's founding, so they may ask at once.
+
+    Each office makes its own databases.
+    """
     chances = Chances(now=clock.SystemClock().now(), random_bytes=secrets.token_bytes)
     city = City(
         name=NAME,
@@ -88,13 +113,17 @@ def found(
         test_hooks=test_hooks,
     )
     folder = stage.folder / "city"
-    founding.found_city(folder, city, residents=1000, chances=chances)
-    counters = {name: _admit(stage, folder, name, chances) for name in verifiers}
+    asking = [_ask(stage, name, chances) for name in verifiers]
+    together = admission.found_city(
+        folder, city, [each.joining for each in asking], residents=1000, chances=chances
+    )
+    newest = (folder / "issuer" / "bundle.json").read_bytes()
+    counters = {}
+    for name, each, admitted in zip(verifiers, asking, together, strict=True):
+        admission.hand_over(each.folder, admitted, bundle=newest)
+        counters[name] = each.counter(name, admitted)
     if test_hooks:
         samples.make(folder, environ=os.environ, chances=chances)
-    newest = (folder / "issuer" / "bundle.json").read_bytes()
-    for counter in counters.values():
-        (counter.folder / "bundle.json").write_bytes(newest)
     bundle = city_folder.current_bundle(folder)
     return Town(
         stage=stage,
@@ -105,8 +134,8 @@ def found(
     )
 
 
-def _admit(stage: Stage, city: Path, name: str, chances: Chances) -> Counter:
-    """Let a verifier make its key and be admitted with one policy."""
+def _ask(stage: Stage, name: str, chances: Chances) -> _Asking:
+    """Let a verifier make its key, and ask to be admitted with one policy."""
     expires = period.day(chances.now) + POLICY_LIFETIME
     policy = cast.policy(name, expires=expires)
     folder = stage.folder / name
@@ -119,19 +148,10 @@ def _admit(stage: Stage, city: Path, name: str, chances: Chances) -> Counter:
         redirect_uris=[],
     )
     api_key = admission.found_verifier(folder, wished, chances=chances)
-    admitted = admission.admit(
-        city,
-        asked=(folder / admission.REQUEST).read_bytes(),
-        wishes=[json.dumps(policy).encode()],
-        replace=False,
-        chances=chances,
-    )
-    admission.hand_over(folder, admitted, bundle=(city / "issuer" / "bundle.json").read_bytes())
-    return Counter(
-        name=name,
-        base_url=wished.base_url,
+    asked = (folder / admission.REQUEST).read_bytes()
+    return _Asking(
         folder=folder,
+        wished=wished,
         api_key=api_key,
-        policy=wished.policies[0],
-        client_id=admitted.client_ids[0],
+        joining=Joining(asked=asked, wishes=[json.dumps(policy).encode()]),
     )

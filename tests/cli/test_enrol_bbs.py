@@ -8,10 +8,11 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
-from idservice import catalogue, clock
-from idservice.apps import city_folder, settings
+from idservice import catalogue
+from idservice.apps import city_folder
 from idservice.cli import enrol, init
-from tests.fakes import pdf_text
+from idservice.verification import trust
+from tests.fakes import pdf_text, registered
 
 RECORD = {"resident": True, "given_name": "Rosa", "birth_date": "1985-02-03"}
 BASE = "http://127.0.0.1:8080"
@@ -58,16 +59,8 @@ def test_bbs_enrolment_says_how_late_its_withdrawal_acts(tmp_path: Path) -> None
 def test_bbs_enrolment_without_an_announced_key_is_refused(tmp_path: Path) -> None:
     city = tmp_path / "city"
     found(city)
-    bundle, root = city_folder.current_bundle(city), city_folder.read_root(city)
-    draft = city_folder.Draft(
-        city=settings.issuer(city / "issuer", environ={}).city,
-        root=root,
-        version=2,
-        announced=bundle.announced,
-        announced_bbs=(),
-        policies=(),
-    )
-    city_folder.publish(city, draft, now=clock.SystemClock().now())
+    plain = city_folder.current_bundle(city).announced
+    registered.rewrite(city, announced=[trust.announce(each) for each in plain], version=2)
     told = ("--folder", city / "issuer", "--from", written(tmp_path))
     answer = run(*told, "--format", "jwp+bbs")
     assert answer.exit_code == 1

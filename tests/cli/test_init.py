@@ -11,6 +11,7 @@ from idservice import catalogue
 from idservice.apps import city_folder
 from idservice.cli import init
 from idservice.verification import trust
+from tests.fakes.registered import terms_json
 
 BASE = "http://127.0.0.1:8080"
 WISH = {
@@ -23,7 +24,7 @@ WISH = {
     "retention": "none",
     "erase": None,
     "notice": {"en": "To give you a card."},
-    "expires": "2100-01-01",
+    "expires": "2030-01-01",
 }
 
 
@@ -58,7 +59,7 @@ def test_a_city_is_made_and_its_root_fingerprint_said(tmp_path: Path) -> None:
 
 
 def test_the_whole_preparation_in_json(tmp_path: Path, wish: Path) -> None:
-    city = json.loads(found(tmp_path / "city", "--json").output)
+    city = json.loads(found(tmp_path / "city", "--sandbox", "--json").output)
     verifier = json.loads(library(tmp_path / "library", "--json").output)
     assert len(verifier["api_key"]) == 43
     admitted = json.loads(
@@ -82,7 +83,11 @@ def test_the_whole_preparation_in_json(tmp_path: Path, wish: Path) -> None:
     assert f"issuer/keys/{catalogue.BBS_CONFIGURATION}-{city['periods'][0]}.key" in city["made"]
     assert admitted["policies"] == ["library-card"]
     assert admitted["client_ids"][0].startswith("x509_hash:")
-    assert city["root_fingerprint"] == announced["root_fingerprint"]
+    assert admitted["not_in_force"] == []
+    assert (city["sandbox"], city["demonstration"]) == (True, True)
+    for name in ("root_fingerprint", "charter_fingerprint", "log"):
+        assert city[name] == admitted[name] == announced[name]
+    assert announced["entries"] == admitted["entries"] == city["entries"] + 2
     assert {path.name for path in (tmp_path / "library").iterdir()} == {
         "bundle.json",
         "status",
@@ -141,7 +146,7 @@ def test_a_policy_that_may_not_be_is_misuse_and_changes_nothing(tmp_path: Path, 
 
 
 def test_certificate_and_bundle_go_where_they_are_wanted(tmp_path: Path, wish: Path) -> None:
-    assert found(tmp_path / "city").exit_code == 0
+    assert found(tmp_path / "city", "--sandbox").exit_code == 0
     assert library(tmp_path / "library").exit_code == 0
     (tmp_path / "post").mkdir()
     request = tmp_path / "library" / "verifier.csr"
@@ -149,13 +154,61 @@ def test_certificate_and_bundle_go_where_they_are_wanted(tmp_path: Path, wish: P
     assert run("admit", tmp_path / "city", *arguments).exit_code == 0
     assert {each.name for each in (tmp_path / "post").iterdir()} == {"verifier.crt", "bundle.json"}
     assert not (tmp_path / "library" / "verifier.crt").exists()
+    assert run("admit", tmp_path / "city", *arguments).exit_code == 0
+    wish.write_text(json.dumps({**WISH, "place": "in the basement"}))
     assert run("admit", tmp_path / "city", *arguments).exit_code == 2
     assert run("admit", tmp_path / "city", *arguments, "--replace").exit_code == 0
+
+
+def test_a_policy_that_nobody_has_decided_on_is_a_no(tmp_path: Path, wish: Path) -> None:
+    assert found(tmp_path / "city").exit_code == 0
+    assert library(tmp_path / "library").exit_code == 0
+    request = tmp_path / "library" / "verifier.csr"
+    answer = run("admit", tmp_path / "city", "--request", request, "--policy", wish)
+    assert answer.exit_code == 1
+    proposal = tmp_path / "library" / "library-card.change.json"
+    assert f"idservice register propose {proposal}" in " ".join(answer.output.split())
+    assert json.loads(proposal.read_bytes())["kind"] == "policy"
+    assert city_folder.current_bundle(tmp_path / "city").policies == {}
+
+
+def test_a_city_with_a_charter_says_what_its_witnesses_need(tmp_path: Path) -> None:
+    charter = tmp_path / "charter.json"
+    charter.write_text(json.dumps(terms_json("http://127.0.0.1:1")))
+    answer = found(tmp_path / "city", "--charter", str(charter), "--json")
+    assert answer.exit_code == 1, answer.output
+    told = json.loads(answer.output)
+    assert told["published"] is False
+    assert told["log"].startswith("127.0.0.1:8080/register+")
+    assert not [name for name in told["made"] if name.startswith(("board/", "witnesses/"))]
+    assert "log/log.key" in told["made"]
+    again = run("announce", tmp_path / "city")
+    assert again.exit_code == 2
+    assert "witnesses" in again.output
+    month = str(28 * 86_400)
+    moved = run("announce", tmp_path / "city", "--clock-offset", month)
+    assert moved.exit_code == 2
+    assert "demonstration" in moved.output
+    text = found(tmp_path / "text", "--charter", str(charter))
+    assert "charter's witnesses" in text.output
+
+
+def test_a_charter_says_itself_whether_it_is_a_sandbox(tmp_path: Path) -> None:
+    charter = tmp_path / "charter.json"
+    charter.write_text("{}")
+    both = found(tmp_path / "city", "--charter", str(charter), "--sandbox")
+    assert both.exit_code == 2
+    empty = found(tmp_path / "city", "--charter", str(charter))
+    assert empty.exit_code == 2
+    assert "charter's file is refused" in empty.output
+    assert not (tmp_path / "city").exists()
 
 
 def test_the_clock_is_moved_in_demonstrations_only(tmp_path: Path) -> None:
     month = str(28 * 86_400)
     assert found(tmp_path / "real").exit_code == 0
+    told = (tmp_path / "real" / "city.json").read_text().replace("true", "false", 1)
+    (tmp_path / "real" / "city.json").write_text(told)
     assert run("announce", tmp_path / "real", "--clock-offset", month).exit_code == 2
     first = json.loads(found(tmp_path / "demo", "--demonstration", "--json").output)
     moved = run("announce", tmp_path / "demo", "--clock-offset", month, "--json")

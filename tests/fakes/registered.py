@@ -9,10 +9,15 @@ from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from crypto.encoding import members
-from crypto.encoding.canonical_json import JsonObject
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from crypto.encoding import base64url, canonical_json, members
+from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.instant import UnixSeconds
+from crypto.log import ed25519
 from crypto.log.note import VerifierKey
+from idservice.apps import city_folder
+from idservice.apps.city_folder import Root
 from idservice.apps.register import board, city_log, founding, publication
 from idservice.apps.register.charters import Terms
 from idservice.apps.register.city_log import CityLog
@@ -24,11 +29,14 @@ from idservice.clock import SetClock
 from idservice.register.bundle import Loaded
 from idservice.transparency.model import NotCosigned, Reason
 from idservice.transparency.witness import WitnessDesk
+from idservice.verification import trust
 from idservice.verification.policy import Policy
 from tests.fakes import city as cities
 from tests.fakes import notaries
 from tests.fakes.city import FakeCity
 from tests.fakes.log_office import MemoryWitnesses
+
+WITNESSES = ("library", "newspaper", "townhall")
 
 
 @dataclass(kw_only=True)
@@ -68,7 +76,7 @@ class Registered:
 
 def publisher(made: FakeCity) -> Publisher:
     told = City(name="Exampleton", issuer=made.issuer, languages=["en"])
-    return Publisher(city=told, certificate=made.root.certificate, key=made.root_key)
+    return Publisher(city=told, root=Root(certificate=made.root.certificate, key=made.root_key))
 
 
 def announced(made: FakeCity) -> Sequence[JsonObject]:
@@ -101,6 +109,17 @@ def found_in(
         random_bytes=cities.chance(seed),
     )
     return registered
+
+
+def rewrite(folder: Path, **changes: JsonValue) -> None:
+    """Let a city's root sign something else than follows from its register."""
+    path = folder / publication.BUNDLE
+    outer = canonical_json.parse_object(path.read_bytes())
+    payload = {**members.any_object(outer["payload"]), **changes}
+    root = city_folder.read_root(folder)
+    der = root.certificate.public_bytes(Encoding.DER)
+    signed = canonical_json.parse_object(trust.write(payload, root_der=der, sign=root.key.sign))
+    path.write_bytes(canonical_json.serialize({**outer, **signed}))
 
 
 @dataclass
@@ -157,3 +176,33 @@ def witnesses(clock: SetClock) -> Iterator[Elsewhere]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def terms_json(address: str = "https://witness.example", **changed: object) -> JsonObject:
+    said: JsonObject = {
+        "seats": [
+            {"id": name, "class": kind.value, "key": _key(name), "successor": None}
+            for name, kind in board.SEATS.items()
+        ],
+        "threshold": 3,
+        "emergency": 2,
+        "notice_s": 30 * 86_400,
+        "sandbox": False,
+        "witnesses": [
+            {
+                "key": notaries.witness_key(name).text,
+                "run_by_city": name == "townhall",
+                "address": f"{address}/{name}",
+            }
+            for name in WITNESSES
+        ],
+        "witness_threshold": 2,
+        "least_group": 10,
+        "sunset": "2031-01-01",
+        "offline_days": 14,
+    }
+    return {**said, **changed}  # type: ignore[dict-item]  # tests say what they like
+
+
+def _key(name: str) -> str:
+    return base64url.encode(ed25519.public_key(notaries.seed(name)).octets)

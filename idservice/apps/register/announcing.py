@@ -11,11 +11,16 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.encoding.canonical_json import JsonObject
+from idservice import period
 from idservice.apps.register.city_log import CityLog
 from idservice.apps.settings import UnusableSettings
-from idservice.register import approval, change
+from idservice.period import Period
+from idservice.register import approval, change, state
 from idservice.register.approval import Scope
 from idservice.register.entry import RoutineEntry
+from idservice.register.state import InForce, Stopped
+
+_FOR_GOOD: Final = (Stopped.WOUND_DOWN, Stopped.SUNSET)
 
 LABEL: Final = "announcements"
 """Of the delegation under which the city root announces the periods' keys."""
@@ -39,6 +44,13 @@ def entries(
             RoutineEntry(delegation=LABEL, change=announced, signature=root.sign(message))
         )
     return signed
+
+
+def is_open(in_force: InForce, number: Period) -> bool:
+    """Say whether keys for a period can be announced: not beyond the charter, nor after its end."""
+    begins = period.not_before(number)
+    over = in_force.stopped(now=in_force.latest) in _FOR_GOOD
+    return not over and begins < state.end_of(in_force.charter.sunset)
 
 
 def log_missing(held: CityLog, said: Iterable[JsonObject], *, root: Ed25519PrivateKey) -> None:

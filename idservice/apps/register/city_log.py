@@ -14,6 +14,7 @@ from typing import Final
 from crypto.errors import CryptoError
 from crypto.log import cosignature, partial, tree
 from crypto.log.checkpoint import SignedCheckpoint
+from crypto.log.note import VerifierKey
 from crypto.log.tree import Hash
 from idservice.apps.settings import UnusableSettings
 from idservice.apps.transparency import log
@@ -175,6 +176,16 @@ def opened(folder: Path, *, clock: Clock) -> Iterator[CityLog]:
         yield CityLog(parts.log, clock=clock)
     finally:
         parts.close()
+
+
+def public_key(folder: Path) -> VerifierKey:
+    """Return the key of the log in a city's folder, as witnesses are told it.
+
+    Raises:
+        UnusableSettings: there is no log.
+    """
+    settings = read_log(folder / FOLDER, environ=NO_ENVIRONMENT)
+    return log.public_key(settings)
 
 
 def _begin(octets: bytes) -> Register:

@@ -99,13 +99,13 @@ def found(
             quorum=terms.quorum,
             random_bytes=random_bytes,
         ),
-        root=publisher.certificate.fingerprint(hashes.SHA256()),
+        root=publisher.root.certificate.fingerprint(hashes.SHA256()),
         day=day,
     )
-    root = publisher.key.public_key()
-    zero = entry_zero(charter, root=root, policies=beginning.policies)
+    root = publisher.root.key
+    zero = entry_zero(charter, root=root.public_key(), policies=beginning.policies)
     scope = Scope(log=origin, charter=entry.entry_digest(wire.write(zero)))
-    first = announcing.entries(beginning.announced, root=publisher.key, scope=scope)
+    first = announcing.entries(beginning.announced, root=root, scope=scope)
     with city_log.opened(folder, clock=SetClock(now)) as held:
         try:
             held.append(zero, *first)

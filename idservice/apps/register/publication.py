@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from crypto.encoding import canonical_json, members
@@ -23,6 +21,7 @@ from crypto.log import checkpoint, cosignature, note
 from crypto.log.tree import TreeHead
 from idservice import catalogue, period
 from idservice.apps import key_files
+from idservice.apps.city_folder import Root
 from idservice.apps.register.city_log import CityLog
 from idservice.apps.settings import City, UnusableSettings
 from idservice.register import bundle
@@ -40,24 +39,19 @@ WHOLE: Final = 64
 MOST_EARLIER: Final = 1024
 """Earlier bundles from which a reader goes on without another proof."""
 
-_OWN = frozenset({"version", "day"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
     """Who signs, and what the register does not say."""
 
     city: City
-    certificate: x509.Certificate
-    key: ed25519.Ed25519PrivateKey
+    root: Root
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Before:
-    """The bundle that is published."""
+    """What the next bundle takes from the one that is published."""
 
-    signed: JsonObject
-    payload: JsonObject
     sizes: tuple[int, ...]
     """Of its checkpoint and of those of earlier bundles."""
     seen: Seen
@@ -66,7 +60,7 @@ class _Before:
 def publish(folder: Path, held: CityLog, publisher: Publisher, *, now: UnixSeconds) -> Loaded:
     """Write the bundle of all that is in force, and put it in the place of the one before.
 
-    Where nothing has changed its payload stays, and witnesses vouch for it anew.
+    Also where nothing has changed: then witnesses vouch for it anew.
 
     Raises:
         NotWitnessed: too few witnesses answered; the one before stays.
@@ -122,16 +116,14 @@ def _summarise(held: CityLog) -> None:
 def _signed(
     publisher: Publisher, in_force: InForce, before: _Before | None, *, now: UnixSeconds
 ) -> bytes:
-    """Sign the payload, or take the one before where it says the same."""
-    said = _payload(publisher.city, in_force, now=now)
-    if before is not None and _without_own(before.payload) == said:
-        return canonical_json.serialize(before.signed)
-    version = members.whole(before.payload["version"]) + 1 if before else 1
-    return trust.write(
-        {**said, "version": version, "day": period.day(now).isoformat()},
-        root_der=publisher.certificate.public_bytes(Encoding.DER),
-        sign=publisher.key.sign,
-    )
+    version = before.seen.version + 1 if before else 1
+    said: JsonObject = {
+        **_payload(publisher.city, in_force, now=now),
+        "version": version,
+        "day": period.day(now).isoformat(),
+    }
+    der = publisher.root.certificate.public_bytes(Encoding.DER)
+    return trust.write(said, root_der=der, sign=publisher.root.key.sign)
 
 
 def _payload(city: City, in_force: InForce, *, now: UnixSeconds) -> JsonObject:
@@ -156,10 +148,6 @@ def _announced(in_force: InForce, *, now: UnixSeconds) -> list[JsonValue]:
     return [canonical_json.parse_object(each.octets) for each in kept]
 
 
-def _without_own(payload: JsonObject) -> JsonObject:
-    return {name: value for name, value in payload.items() if name not in _OWN}
-
-
 def _before(folder: Path) -> _Before | None:
     """Read the published bundle, as far as the next one follows from it."""
     try:
@@ -168,7 +156,7 @@ def _before(folder: Path) -> _Before | None:
         return None
     try:
         outer = canonical_json.parse_object(data)
-        register = members.any_object(outer.pop("register"))
+        register = members.any_object(outer["register"])
         head = _head(members.text(register["checkpoint"]))
         earlier = [members.whole(each) for each in members.array(register["earlier"])]
         payload = members.any_object(outer["payload"])
@@ -176,8 +164,6 @@ def _before(folder: Path) -> _Before | None:
     except (CryptoError, KeyError) as error:
         raise UnusableSettings(f"{BUNDLE.name} is not what was published") from error
     return _Before(
-        signed=outer,
-        payload=payload,
         sizes=_sizes(earlier, head),
         seen=Seen(head=head, bundle=hashlib.sha256(data).digest(), version=version),
     )

@@ -103,6 +103,11 @@ def found(
     return key
 
 
+def public_key(settings: LogSettings) -> VerifierKey:
+    """Return the log's key, as everybody checks it with; raises as `ed25519_keys.read`."""
+    return ed25519_keys.read(settings.folder / _KEY_FILE, name=settings.origin, kind=_KIND)[0]
+
+
 def assemble(settings: LogSettings, *, clock: Clock) -> Parts:
     """Put the log together and open it: what a crash interrupted is finished.
 

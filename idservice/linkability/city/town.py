@@ -25,6 +25,7 @@ from crypto.encoding.canonical_json import JsonObject
 from crypto.sealed import handle
 from idservice import period
 from idservice.apps import admission, issuer, settings, verifier
+from idservice.apps.admission import Joining
 from idservice.apps.founding import Chances
 from idservice.apps.settings import Verifier
 from idservice.issuer.service import Desk

@@ -7,18 +7,24 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from crypto.encoding import canonical_json
 from crypto.errors import Malformed
 from crypto.instant import UnixSeconds
 from crypto.x509 import chain, request
 from crypto.x509.profile import Names, Role
 from idservice import period
 from idservice.apps import admission, city_folder, founding, key_files
-from idservice.apps.admission import Admitted
+from idservice.apps.admission import Admitted, Joining
 from idservice.apps.founding import Chances
+from idservice.apps.register import publication
 from idservice.apps.settings import City, UnusableSettings, Verifier
+from idservice.clock import SetClock
+from idservice.register import change
+from idservice.register.change import PolicyChange
 from idservice.verification import trust
 from tests.fakes import city as cities
 from tests.fakes.certificates import p256
+from tests.fakes.registered import Registered
 
 NOW = cities.NOW
 CITY = City(name="Exampleton", issuer="https://id.example", languages=["en"])
@@ -50,7 +56,7 @@ def chances(seed: str) -> Chances:
 
 @pytest.fixture
 def city(tmp_path: Path) -> Path:
-    founding.found_city(tmp_path / "city", CITY, residents=1, chances=chances("city"))
+    founding.found_city(tmp_path / "city", CITY, residents=1, chances=chances("city"), sandbox=True)
     return tmp_path / "city"
 
 
@@ -69,10 +75,18 @@ def admit(
 ) -> Admitted:
     return admission.admit(
         city,
-        asked=(verifier / "verifier.csr").read_bytes(),
-        wishes=[json.dumps(wish).encode() for wish in wishes],
+        joining(verifier, *wishes),
         replace=replace,
         chances=chances(seed),
+        wait=lambda _seconds: None,
+    )
+
+
+def joining(verifier: Path, *wishes: dict[str, object], certified: bytes | None = None) -> Joining:
+    return Joining(
+        asked=(verifier / "verifier.csr").read_bytes(),
+        wishes=[json.dumps(wish).encode() for wish in wishes],
+        certified=certified,
     )
 
 
@@ -211,3 +225,76 @@ def test_a_request_that_is_none_changes_nothing(city: Path, tmp_path: Path) -> N
         with pytest.raises((UnusableSettings, Malformed)):
             admit(city, tmp_path, WISH)
     assert (city / "issuer" / "bundle.json").read_bytes() == before
+
+
+def test_in_a_city_that_is_no_sandbox_a_policy_waits_for_its_board(
+    tmp_path: Path, library: Path
+) -> None:
+    city = tmp_path / "city"
+    founding.found_city(city, CITY, residents=1, chances=chances("city"))
+    first = admit(city, library, WISH)
+    assert [each.id for each in first.waiting] == ["library-card"]
+    assert first.bundle.policies == {}
+    (path,) = admission.write_proposals(library, first)
+    proposed = change.parse(canonical_json.parse(path.read_bytes()))
+    assert proposed == PolicyChange(policy=first.policies[0])
+    admission.hand_over(library, first, bundle=(city / "issuer" / "bundle.json").read_bytes())
+    enacted = Registered(folder=city, made=cities.make(), clock=SetClock(NOW))
+    with enacted.opened() as held:
+        enacted.road(held).decide(proposed)
+    again = admission.admit(
+        city,
+        joining(library, WISH, certified=(library / "verifier.crt").read_bytes()),
+        replace=False,
+        chances=Chances(now=enacted.clock.now(), random_bytes=cities.chance("again")),
+        wait=lambda _seconds: None,
+    )
+    assert again.waiting == ()
+    assert again.certificate == first.certificate
+    assert again.bundle.policies == {"library-card": first.policies[0]}
+    assert admission.write_proposals(library, again) == []
+
+
+def test_a_certificate_is_taken_up_by_its_own_verifier_only(city: Path, library: Path) -> None:
+    first = admit(city, library, WISH)
+    pem = first.certificate.public_bytes(Encoding.PEM)
+    admission.found_verifier(library.parent / "other", LIBRARY, chances=chances("other"))
+    for verifier, certified, word in (
+        (library.parent / "other", pem, "another key"),
+        (library, b"none", "not this city's"),
+        (library, (city / "root" / "root.crt").read_bytes(), "not this city's"),
+    ):
+        with pytest.raises(UnusableSettings, match=word):
+            admission.admit(
+                city,
+                joining(verifier, WISH, certified=certified),
+                replace=True,
+                chances=chances("again"),
+                wait=lambda _seconds: None,
+            )
+
+
+def test_verifiers_are_admitted_by_entry_0(tmp_path: Path, library: Path) -> None:
+    city = tmp_path / "city"
+    other = {**WISH, "id": "other"}
+    (admitted,) = admission.found_city(
+        city, CITY, [joining(library, WISH, other)], residents=1, chances=chances("city")
+    )
+    assert admitted.waiting == ()
+    assert set(admitted.bundle.policies) == {"library-card", "other"}
+    assert city_folder.current_bundle(city) == admitted.bundle
+    in_force = publication.read(city, now=NOW).in_force
+    assert not in_force.sandbox
+    assert in_force.records["policy:library-card"].entries == (0,)
+
+
+def test_two_founding_verifiers_cannot_have_one_policy_id(tmp_path: Path, library: Path) -> None:
+    with pytest.raises(UnusableSettings, match="same id"):
+        admission.found_city(
+            tmp_path / "city",
+            CITY,
+            [joining(library, WISH), joining(library, WISH)],
+            residents=1,
+            chances=chances("city"),
+        )
+    assert not (tmp_path / "city").exists()

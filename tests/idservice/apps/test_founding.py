@@ -1,5 +1,6 @@
 import fcntl
 import json
+import shutil
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,11 @@ from idservice import catalogue, period
 from idservice.apps import city_folder, founding, key_files, keys
 from idservice.apps.founding import Chances
 from idservice.apps.key_files import UnusableKey
+from idservice.apps.register import board
 from idservice.apps.settings import City, UnusableSettings
 from idservice.verification import trust
 from tests.fakes import city as cities
+from tests.fakes import registered
 
 NOW = cities.NOW
 HERE = period.of(NOW)
@@ -83,9 +86,13 @@ def test_a_citys_keys_are_for_their_owner_only(tmp_path: Path) -> None:
         "metadata.key",
         "nonce.key",
         *(f"{kind}-{HERE + ahead}.key" for kind in catalogue.CONFIGURATIONS for ahead in range(3)),
+        "log.key",
+        "north.key",
+        "south.key",
+        *(f"{seat}{kind}.key" for seat in board.SEATS for kind in ("", ".successor")),
     }
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
-    for folder in ("", "root", "issuer", "issuer/keys"):
+    for folder in ("", "root", "issuer", "issuer/keys", "board", "witnesses"):
         assert stat.S_IMODE((tmp_path / "city" / folder).stat().st_mode) == 0o700
 
 
@@ -199,26 +206,6 @@ def test_announcing_again_changes_the_version_only(tmp_path: Path) -> None:
     assert (again.announced, again.announced_bbs) == (first.announced, first.announced_bbs)
 
 
-def test_a_city_from_before_bbs_gets_its_keys_with_the_next_announcement(tmp_path: Path) -> None:
-    first = found(tmp_path)
-    for key in (tmp_path / "issuer" / "keys").glob(f"{catalogue.BBS_CONFIGURATION}-*.key"):
-        key.unlink()
-    draft = city_folder.Draft(
-        city=CITY,
-        root=city_folder.read_root(tmp_path),
-        version=2,
-        announced=first.announced,
-        announced_bbs=(),
-        policies=(),
-    )
-    city_folder.publish(tmp_path, draft, now=NOW)
-    assert keys.load(tmp_path / "issuer", issuer=BASE).bbs_keys == ()
-    bundle = founding.announce(tmp_path, residents=None, chances=chances(seed="b"))
-    assert bundle.announced == first.announced
-    assert [each.period for each in bundle.announced_bbs] == [HERE, HERE + 1, HERE + 2]
-    assert len(keys.load(tmp_path / "issuer", issuer=BASE).bbs_keys) == 3
-
-
 def test_without_a_library_that_can_sign_no_bbs_key_is_made_or_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -262,22 +249,34 @@ def test_more_residents_make_new_lists_longer_and_leave_announced_ones(tmp_path:
 def test_keys_that_a_crash_left_are_announced_by_the_next_run(
     tmp_path: Path, *, certified: bool
 ) -> None:
-    """The keys are on disk, the bundle is the one before: as after a crash in between."""
+    """The keys are on disk and not in the log: as after a crash in between."""
+    found(tmp_path / "city")
+    shutil.copytree(tmp_path / "city", tmp_path / "other")
+    later = period.not_before(period.Period(HERE + 1))
+    lost = founding.announce(tmp_path / "other", residents=None, chances=chances(later, "b"))
+    where = Path("issuer") / "keys"
+    names = [f"{catalogue.CONFIGURATION}-{HERE + 3}", f"{catalogue.BBS_CONFIGURATION}-{HERE + 3}"]
+    left = [f"{name}.key" for name in names] + [f"{names[0]}.crt"] * certified
+    for name in left:
+        shutil.copy(tmp_path / "other" / where / name, tmp_path / "city" / where / name)
+    again = founding.announce(tmp_path / "city", residents=None, chances=chances(later, "c"))
+    for name in left:
+        kept = (tmp_path / "other" / where / name).read_bytes()
+        assert (tmp_path / "city" / where / name).read_bytes() == kept
+    assert (again.announced == lost.announced) is certified
+    assert again.announced_bbs == lost.announced_bbs
+    assert keys.load(tmp_path / "city" / "issuer", issuer=BASE).trust == again
+
+
+def test_what_was_logged_before_a_crash_is_published_by_the_next_run(tmp_path: Path) -> None:
     found(tmp_path)
     bundle_file = tmp_path / "issuer" / "bundle.json"
     before = bundle_file.read_bytes()
     later = period.not_before(period.Period(HERE + 1))
     lost = founding.announce(tmp_path, residents=None, chances=chances(later, "b"))
     bundle_file.write_bytes(before)
-    name = tmp_path / "issuer" / "keys" / f"{catalogue.CONFIGURATION}-{HERE + 3}"
-    key = name.with_suffix(".key").read_bytes()
-    if not certified:
-        name.with_suffix(".crt").unlink()
-    again = founding.announce(tmp_path, residents=None, chances=chances(later, "c"))
-    assert name.with_suffix(".key").read_bytes() == key
-    assert (again.announced == lost.announced) is certified
-    assert again.announced_bbs == lost.announced_bbs
-    assert keys.load(tmp_path / "issuer", issuer=BASE).trust == again
+    again = founding.announce(tmp_path, residents=10_000, chances=chances(later, "c"))
+    assert again == lost
 
 
 @pytest.mark.parametrize("content", [b"", bytes(32), bytes([0xFF]) * 32, b"\1" * 33])
@@ -332,19 +331,14 @@ def test_two_commands_do_not_work_in_one_city_at_once(tmp_path: Path) -> None:
 
 
 def test_a_bundle_that_nobody_would_accept_is_not_published(tmp_path: Path) -> None:
-    bundle = found(tmp_path)
-    before = files(tmp_path)
-    draft = city_folder.Draft(
-        city=CITY,
-        root=city_folder.read_root(tmp_path),
-        version=2,
-        announced=(*bundle.announced, bundle.announced[0]),
-        announced_bbs=bundle.announced_bbs,
-        policies=(),
-    )
+    found(tmp_path / "city")
+    found(tmp_path / "other", seed="other")
+    for name in ("root.key", "root.crt"):
+        shutil.copy(tmp_path / "other" / "root" / name, tmp_path / "city" / "root" / name)
+    before = (tmp_path / "city" / "issuer" / "bundle.json").read_bytes()
     with pytest.raises(UnusableSettings, match="would be refused"):
-        city_folder.publish(tmp_path, draft, now=NOW)
-    assert files(tmp_path) == before
+        founding.announce(tmp_path / "city", residents=None, chances=chances(seed="b"))
+    assert (tmp_path / "city" / "issuer" / "bundle.json").read_bytes() == before
 
 
 @pytest.mark.attack("STORE-023")
@@ -391,15 +385,7 @@ def test_the_issuer_does_not_start_with_what_does_not_fit(tmp_path: Path) -> Non
 def test_a_bundle_that_announces_no_certificate_is_not_used(tmp_path: Path) -> None:
     bundle = found(tmp_path)
     wrong = replace(bundle.announced[0], x5c_text=("MAA=",))
-    draft = city_folder.Draft(
-        city=CITY,
-        root=city_folder.read_root(tmp_path),
-        version=2,
-        announced=(wrong,),
-        announced_bbs=(),
-        policies=(),
-    )
-    city_folder.publish(tmp_path, draft, now=NOW)
+    registered.rewrite(tmp_path, announced=[trust.announce(wrong)])
     with pytest.raises(UnusableKey, match="no certificate"):
         keys.load(tmp_path / "issuer", issuer=BASE)
 

@@ -16,6 +16,7 @@ from crypto.encoding import base64url, canonical_json
 from idservice import catalogue, period
 from idservice.apps import admission, founding, issuer, settings
 from idservice.apps import verifier as verifiers
+from idservice.apps.admission import Joining
 from idservice.apps.settings import City, Verifier
 from idservice.issuer import claims
 from idservice.issuer.service import Desk
@@ -155,10 +156,13 @@ def admit(city, name):
     }
     admitted = admission.admit(
         city,
-        asked=(folder / admission.REQUEST).read_bytes(),
-        wishes=[canonical_json.serialize(wish)],
+        Joining(
+            asked=(folder / admission.REQUEST).read_bytes(),
+            wishes=[canonical_json.serialize(wish)],
+        ),
         replace=False,
         chances=chances,
+        wait=lambda _seconds: None,
     )
     return api_key, admitted
 
@@ -173,6 +177,7 @@ def founded(tmp_path_factory):
         City(name="Exampleton", issuer=ISSUER, languages=["en"], demonstration=True),
         residents=1000,
         chances=founding.Chances(now=cities.NOW, random_bytes=cities.chance("founding")),
+        sandbox=True,
     )
     return folder, {name: admit(city, name) for name in POLICIES}
 

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from crypto.encoding import base64url, canonical_json
-from crypto.encoding.canonical_json import JsonObject
+from crypto.encoding import canonical_json
 from crypto.errors import CryptoError, Untrusted
-from crypto.log import ed25519
 from idservice import catalogue
 from idservice.apps.register import announcing, board, charters, publication, software
 from idservice.apps.register.city_log import NotWitnessed
@@ -22,11 +20,10 @@ from idservice.storage.published import FolderLog
 from idservice.transparency import monitor
 from idservice.transparency.monitor import Expected
 from tests.fakes import city as cities
-from tests.fakes import notaries, registered
+from tests.fakes import registered
 from tests.fakes.registered import Registered
 
 NOW = cities.NOW
-WITNESSES = ("library", "newspaper", "townhall")
 
 
 @pytest.fixture(scope="module")
@@ -39,38 +36,8 @@ def city(founded: Registered, tmp_path: Path) -> Registered:
     return founded.copied(tmp_path / "city")
 
 
-def terms_json(address: str = "https://witness.example", **changed: object) -> JsonObject:
-    said: JsonObject = {
-        "seats": [
-            {"id": name, "class": kind.value, "key": _key(name), "successor": None}
-            for name, kind in board.SEATS.items()
-        ],
-        "threshold": 3,
-        "emergency": 2,
-        "notice_s": 30 * 86_400,
-        "sandbox": False,
-        "witnesses": [
-            {
-                "key": notaries.witness_key(name).text,
-                "run_by_city": name == "townhall",
-                "address": f"{address}/{name}",
-            }
-            for name in WITNESSES
-        ],
-        "witness_threshold": 2,
-        "least_group": 10,
-        "sunset": "2031-01-01",
-        "offline_days": 14,
-    }
-    return {**said, **changed}  # type: ignore[dict-item]  # tests say what they like
-
-
 def terms(address: str = "https://witness.example", **changed: object) -> charters.Terms:
-    return charters.read(json.dumps(terms_json(address, **changed)).encode())
-
-
-def _key(name: str) -> str:
-    return base64url.encode(ed25519.public_key(notaries.seed(name)).octets)
+    return charters.read(json.dumps(registered.terms_json(address, **changed)).encode())
 
 
 def test_a_city_without_a_charter_is_a_demonstration_and_says_so(city: Registered) -> None:
@@ -162,11 +129,13 @@ def test_a_city_with_a_charter_holds_no_key_of_a_seat_or_witness(tmp_path: Path)
             city.publish()
         with city.opened() as held:
             log = held.register.charter.log
-        elsewhere.tell(log, *WITNESSES[:2])
+        elsewhere.tell(log, *registered.WITNESSES[:2])
         loaded = city.publish()
     assert not loaded.in_force.demonstration
     assert not loaded.trust.demonstration
-    assert {each.key.name for each in loaded.in_force.charter.witnesses} == set(WITNESSES)
+    assert {each.key.name for each in loaded.in_force.charter.witnesses} == set(
+        registered.WITNESSES
+    )
     assert board.read(city.folder) is None
     assert len(loaded.trust.announced) == 3
 
@@ -176,7 +145,7 @@ def test_too_few_witnesses_publish_nothing(tmp_path: Path) -> None:
         city = registered.found(tmp_path / "city", terms=terms(elsewhere.address))
         with city.opened() as held:
             log = held.register.charter.log
-        elsewhere.tell(log, WITNESSES[0])
+        elsewhere.tell(log, registered.WITNESSES[0])
         with pytest.raises(NotWitnessed):
             city.publish()
     assert not (city.folder / publication.BUNDLE).exists()
