@@ -195,7 +195,12 @@ def _bars(played: _Played) -> Iterator[Bar]:
 
 
 def _unlinkable(row: Row, who: str) -> Iterator[Bar]:
-    held, apart, matching = row.unlinkable, row.difference, row.matching
+    held, area, apart, matching = row.unlinkable, row.area, row.difference, row.matching
+    yield Bar(
+        what=f"{who}: AUC",
+        holds=held["area"],
+        figure=f"{area.low:.4f} to {area.high:.4f}, within {game.BOUND} of {game.GUESSING}",
+    )
     yield Bar(
         what=f"{who}: difference of AUC",
         holds=held["difference"],
@@ -216,9 +221,14 @@ def _unlinkable(row: Row, who: str) -> Iterator[Bar]:
 
 def _unlinkable_in_town(row: Row, who: str) -> Iterator[Bar]:
     """Ask what so few people can answer: that no leak is plain to see."""
-    apart = row.difference
+    area, apart = row.area, row.difference
+    yield Bar(
+        what=f"{who}: AUC",
+        holds=area.reaches(game.BOUND, of=game.GUESSING),
+        figure=f"{area.low:.4f} to {area.high:.4f}, reaches {game.BOUND} of {game.GUESSING}",
+    )
     yield Bar(
         what=f"{who}: difference of AUC",
-        holds=apart.low <= game.BOUND and apart.high >= -game.BOUND,
-        figure=f"{apart.low:+.4f} to {apart.high:+.4f}, not wholly beyond {game.BOUND}",
+        holds=apart.reaches(game.BOUND, of=0),
+        figure=f"{apart.low:+.4f} to {apart.high:+.4f}, reaches {game.BOUND} of 0",
     )

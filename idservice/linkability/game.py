@@ -3,8 +3,8 @@
 Each resident has one pair of one person and one pair of two persons with equal facts. A
 classifier is fixed on one half of the residents and judges the other half, and the other way
 round. The ideal world is the same simulation with every proof replaced by random octets of its
-length, drawn several times; what is left in a score there is no leak. How scores come about
-stands in `scores.py`, what the figures mean in `docs/linkability.md`.
+length, drawn several times. Its lengths are the real ones, so the area itself has a bar too. How
+scores come about stands in `scores.py`, what the figures mean in `docs/linkability.md`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,8 @@ from idservice.linkability.scores import Evidence, Pairs
 from idservice.linkability.statistics import Area, Floats, Integers, Interval
 
 BOUND: Final = 0.02
+GUESSING: Final = 0.5
+"""Area of whoever knows nothing."""
 FALSE_POSITIVES: Final = 0.001
 TRUE_POSITIVES: Final = 0.003
 DEVIATIONS: Final = 3.0
@@ -96,7 +98,8 @@ class Row:
         """Return the bars of a world in which nothing may be linked, and whether each holds."""
         limit = self.matching.ideal + DEVIATIONS * self.matching.deviation
         return {
-            "difference": self.difference.within(BOUND),
+            "area": self.area.within(BOUND, of=GUESSING),
+            "difference": self.difference.within(BOUND, of=0),
             "true_positives": self.true_positives <= TRUE_POSITIVES,
             "matching": self.matching.right <= limit,
         }
@@ -288,7 +291,7 @@ class _Table:
                         area=statistics.interval(area.value, [area.influence]),
                     )
                 )
-        return max(groups, key=lambda each: abs(each.area.value - 0.5), default=None)
+        return max(groups, key=lambda each: abs(each.area.value - GUESSING), default=None)
 
 
 def _all_pairs(left: Integers, right: Integers) -> Pairs:

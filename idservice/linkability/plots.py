@@ -50,7 +50,7 @@ def differences(rows: Sequence[Row]) -> str:
     for place, row in enumerate(rows):
         y = _TOP + _ROW * place + 12
         apart = row.difference
-        kind = "real" if apart.within(game.BOUND) else "bad"
+        kind = "real" if apart.within(game.BOUND, of=0) else "bad"
         beyond = f" {apart.value:+.2f}" if abs(apart.value) > _REACH else ""
         lines += [
             f'<text x="{_LEFT - 12}" y="{y + 4}" text-anchor="end">{escape(_name(row))}</text>',

@@ -36,9 +36,13 @@ class Interval:
     low: float
     high: float
 
-    def within(self, bound: float) -> bool:
-        """Say whether the whole interval lies within plus and minus `bound`."""
-        return -bound <= self.low and self.high <= bound
+    def within(self, bound: float, *, of: float) -> bool:
+        """Say whether the whole interval lies within plus and minus `bound` of a value."""
+        return of - bound <= self.low and self.high <= of + bound
+
+    def reaches(self, bound: float, *, of: float) -> bool:
+        """Say whether some of it does."""
+        return self.low <= of + bound and self.high >= of - bound
 
 
 def area(positive: Floats, negative: Floats) -> Area:

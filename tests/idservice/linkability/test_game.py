@@ -7,14 +7,18 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pytest
 
 from crypto.encoding import canonical_json
-from idservice import catalogue
-from idservice.linkability import course, game, plots, report
+from idservice import catalogue, period
+from idservice.linkability import course, game, meetings, plots, report
+from idservice.linkability.city import formats, offices, population
+from idservice.linkability.city.simulation import Seen
 from idservice.linkability.course import Result, Wish
 from idservice.linkability.game import Adversary, Row
 from idservice.linkability.statistics import Interval
+from idservice.linkability.traces import Traces
 
 SMALL = Wish(residents=96, town=24, seed=1)
 
@@ -100,13 +104,48 @@ def test_what_is_written_is_json_markdown_and_two_plots(played: Mapping[str, Res
 
 def test_a_bar_fails_when_its_figure_does(played: Mapping[str, Result]) -> None:
     row = played[catalogue.FORMAT].city[0]
-    assert set(row.unlinkable) == {"difference", "true_positives", "matching"}
+    assert set(row.unlinkable) == {"area", "difference", "true_positives", "matching"}
+    linked = replace(row, area=Interval(value=0.6, low=0.5, high=0.7))
+    assert not linked.unlinkable["area"]
     apart = replace(row, difference=Interval(value=0.0, low=-0.03, high=0.03))
     assert not apart.unlinkable["difference"]
     found = replace(row, true_positives=0.0031)
     assert not found.unlinkable["true_positives"]
     matched = replace(row, matching=replace(row.matching, right=row.matching.of))
     assert not matched.unlinkable["matching"]
+
+
+def sent(lengths: np.ndarray, chance: np.random.Generator) -> Traces:
+    """Make proofs of given lengths; longer ones end in the same octets for nobody."""
+    octets = chance.integers(0, 256, (len(lengths), int(lengths.max())), dtype=np.uint8)
+    octets[np.arange(octets.shape[1])[None, :] >= lengths[:, None]] = 0
+    return Traces(
+        count=len(lengths),
+        octets={"3/0": octets},
+        lengths={"3/0": lengths},
+        numbers={"length": lengths.astype(float)},
+        digests=np.zeros((len(lengths), 0), dtype=np.uint64),
+    )
+
+
+def test_a_length_that_follows_a_person_fails_a_bar_though_the_ideal_world_has_it_too() -> None:
+    many, chance = 400, np.random.default_rng(1)
+    people = population.make(many, today=period.day(offices.NOW), seed=1)
+    nothing = meetings.keep([[]], stride=meetings.WINDOW)
+    for spread, plain in ((1, True), (4, False)):
+        lengths = 300 + chance.integers(0, spread, many)
+        seen = Seen(
+            first=sent(lengths, chance),
+            second=sent(lengths, chance),
+            issued=sent(np.full(many, 500), chance),
+            recorded=nothing,
+            store=nothing,
+            allocated=b"",
+            statuses=b"",
+        )
+        row = game.play(seen, people, formats.BBS, seed=1, progress=lambda _: None)[0]
+        assert row.difference.low <= 0 <= row.difference.high
+        assert row.area.reaches(game.BOUND, of=game.GUESSING) is plain
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,11 @@ def test_matching_takes_each_column_once_and_the_best_first() -> None:
     assert sorted(statistics.match(np.zeros((5, 5))).tolist()) == list(range(5))
 
 
-def test_within_asks_for_the_whole_interval() -> None:
-    told = statistics.Interval(value=0.0, low=-0.01, high=0.03)
-    assert told.within(0.03)
-    assert not told.within(0.02)
+def test_within_asks_for_the_whole_interval_and_reaches_for_some_of_it() -> None:
+    told = statistics.Interval(value=0.51, low=0.49, high=0.53)
+    assert told.within(0.03, of=0.5)
+    assert not told.within(0.02, of=0.5)
+    assert told.reaches(0.02, of=0.55)
+    assert told.reaches(0.02, of=0.47)
+    assert not told.reaches(0.02, of=0.56)
+    assert not told.reaches(0.02, of=0.46)
