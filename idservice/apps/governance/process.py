@@ -27,6 +27,7 @@ from idservice.auditor import schema
 from idservice.clock import Clock, SystemClock
 from idservice.governance import model, ports, web
 from idservice.governance.service import RegisterOffice
+from idservice.period import DAY
 from idservice.register import bundle, entry
 from idservice.storage import engine, published
 from idservice.storage import governance as storage
@@ -49,6 +50,8 @@ class Parts:
 
     office: RegisterOffice
     log: Log
+    rewrite: Callable[[], None]
+    """Write what stands beside the log anew, so that no row tells after which it came."""
     close: Callable[[], None]
 
 
@@ -99,9 +102,10 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
         book = Book(log_parts.log)
         _begin(book, settings)
         root = folder_settings.charter(settings).root
+        store = storage.SqlRegister(database)
         office = RegisterOffice(
             book=book,
-            store=storage.SqlRegister(database),
+            store=store,
             knowledge=CityFolder(
                 settings.folder / BUNDLE_FILE, pin=settings.pin, root=root, clock=clock
             ),
@@ -112,7 +116,9 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
             office.open(pin=settings.pin)
         except model.Unusable as error:
             raise UnusableSettings(str(error)) from error
-        return Parts(office=office, log=log_parts.log, close=stack.pop_all().close)
+        return Parts(
+            office=office, log=log_parts.log, rewrite=store.rewrite, close=stack.pop_all().close
+        )
 
 
 def _begin(book: Book, settings: RegisterSettings) -> None:
@@ -156,11 +162,17 @@ def create_app(settings: RegisterSettings, *, clock: Clock, random_bytes: Random
             await asyncio.sleep(EVERY)
             await timers.turn(parts.office.keep_current, office=storage.OFFICE)
 
+    async def rewrite_daily() -> None:
+        while True:
+            await timers.turn(parts.rewrite, office=storage.OFFICE)
+            await asyncio.sleep(DAY)
+
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         running = [
             asyncio.create_task(log_office.keep_current(parts.log)),
             asyncio.create_task(keep_current()),
+            asyncio.create_task(rewrite_daily()),
         ]
         try:
             yield
