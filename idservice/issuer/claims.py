@@ -18,7 +18,7 @@ import pybase64
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Malformed
-from idservice import catalogue
+from idservice import catalogue, spelling
 
 LONGEST_TEXT: Final = 100
 """Characters of one name or line."""
@@ -27,11 +27,6 @@ OLDEST: Final = 130
 
 _PORTRAIT_PREFIX = "data:image/jpeg;base64,"
 _JPEG_BEGIN, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_JOINERS = frozenset("\u200c\u200d")
-"""Written between letters in Persian and in Indic scripts."""
-_BARRED_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Control, formatting (the bidirectional overrides among them), surrogates, private use,
-unassigned, line and paragraph separators."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,11 +152,10 @@ def _text(record: JsonObject, name: str) -> str | None:
         raise Malformed(f"{name}: not a text, empty, or with blanks around it")
     if len(value) > LONGEST_TEXT:
         raise Malformed(f"{name}: longer than {LONGEST_TEXT} characters")
-    for character in value:
-        barred = unicodedata.category(character) in _BARRED_CATEGORIES
-        if barred and character not in _JOINERS:
-            raise Malformed(f"{name}: a control or formatting character")
-    return unicodedata.normalize("NFC", value)
+    composed = unicodedata.normalize("NFC", value)
+    if not spelling.is_visible(composed):
+        raise Malformed(f"{name}: a character that nobody sees")
+    return composed
 
 
 def _birth_date(value: JsonValue, today: date) -> date | None:

@@ -6,22 +6,16 @@ the claims stand in a credential is for `wallet/announced.py` (SD-JWT) and `bbs.
 value is true nobody but its holder can say.
 """
 
-import unicodedata
 from typing import Final
 
 from crypto.encoding.canonical_json import JsonObject, JsonValue
-from idservice import catalogue
+from idservice import catalogue, spelling
 from idservice.wallet.model import Declined
 
 LONGEST_TEXT: Final = 1024
 """Characters of a claim that is not the portrait."""
 PORTRAIT_PREFIX: Final = "data:image/jpeg;base64,"
 
-_JOINERS = "\u200c\u200d"
-_FIRST_JOINED = "\u0590"
-"""Before it stand the scripts whose letters are never joined by an unseen character."""
-_BLANKS = frozenset("\u034f\u115f\u1160\u2800\u3164\uffa0")
-"""Letters and signs that look like nothing."""
 _BOOLEANS = frozenset({"resident", *catalogue.AGE_CLAIMS})
 _LONGEST_PORTRAIT = len(PORTRAIT_PREFIX) + catalogue.PORTRAIT_LIMIT // 3 * 4 + 4
 
@@ -63,25 +57,6 @@ def _check_value(name: str, value: JsonValue) -> None:
         fits = isinstance(value, bool)
     else:
         limit = _LONGEST_PORTRAIT if name == "portrait" else LONGEST_TEXT
-        fits = isinstance(value, str) and 0 < len(value) <= limit and _is_visible(value)
+        fits = isinstance(value, str) and 0 < len(value) <= limit and spelling.is_visible(value)
     if not fits:
         raise Declined(f"The claim {name} has another shape than the catalogue says.")
-
-
-def _is_visible(text: str) -> bool:
-    """Say whether a terminal would show all of it, and as nothing else: one look, one spelling."""
-    if text != text.strip() or not unicodedata.is_normalized("NFC", text):
-        return False
-    around = zip(f" {text[:-1]}", text, f"{text[1:]} ", strict=True)
-    return all(
-        _joins(before, after) if one in _JOINERS else _is_seen(one) for before, one, after in around
-    )
-
-
-def _is_seen(character: str) -> bool:
-    """Say no to control, direction, unknown and empty-looking characters."""
-    return unicodedata.category(character)[0] != "C" and character not in _BLANKS
-
-
-def _joins(before: str, after: str) -> bool:
-    return min(before, after) >= _FIRST_JOINED
