@@ -1,29 +1,33 @@
 """The trust bundle and the status lists, fetched by a timer and kept in a folder.
 
-DESIGN sections 3 and 4: never at a showing, the same addresses for everybody, no redirect. A
-bundle must be signed by the root in hand and have a higher version; a list must be announced and
-newer than the one in hand (Token Status List, sections 8.1, 8.3 and 11.5). Whatever fails leaves
-what is there in force, to be tried again at the next turn. `ttl` says when to ask again, because
-it is signed, and the transport's cache headers are not. What is read from a file is checked like
-what comes from the wire.
+DESIGN sections 3 to 5: never at a showing, the same addresses for everybody, no redirect. What a
+bundle must fulfil stands in `trust_file`; a list must be announced and newer than the one in hand
+(Token Status List, sections 8.1, 8.3 and 11.5). Whatever fails leaves what is there in force, to
+be tried again at the next turn. `ttl` says when to ask again, because it is signed, and the
+transport's cache headers are not. What is read from a file is checked like what comes from the
+wire.
 """
 
 import functools
 import hashlib
 import ipaddress
-import os
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
 import httpx
 
-from crypto.errors import CryptoError, Refused
+from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.status.status_token import MEDIA_TYPE
 from idservice import period
-from idservice.verification import status, trust
+from idservice.clients import trust_file
+from idservice.clients.trust_file import TrustFile
+from idservice.register import bundle
+from idservice.register.reading.knowledge import Known
+from idservice.verification import status
 from idservice.verification.status import KeptLists, VerifiedList
 from idservice.verification.trust import AnnouncedStatus, TrustBundle
 
@@ -34,7 +38,6 @@ TIME_OUT: Final = httpx.Timeout(15.0, connect=5.0)
 BUNDLE_INTERVAL: Final = 3600
 """Seconds between two looks at the bundle."""
 
-_BUNDLE_FILE: Final = "bundle.json"
 _LISTS_FOLDER: Final = "status"
 _LIST_OVERHEAD: Final = 32 * 1024
 """Octets of a list beside its entries: header with certificates, times, signature."""
@@ -50,13 +53,21 @@ class PublishedKnowledge:
     def __init__(self, folder: Path, *, fetch: Fetch) -> None:
         self._folder = folder
         self._fetch = fetch
-        self._trust: TrustBundle | None = None
+        self._file = TrustFile(folder)
         self._lists = KeptLists()
         self._bundle_seen = 0
 
     def trust(self) -> TrustBundle | None:
         """Return the bundle in hand, if there is one."""
-        return self._trust
+        return None if self._file.known is None else self._file.known.trust
+
+    def known(self) -> Known | None:
+        """Return the same with the register inside it."""
+        return self._file.known
+
+    def unchecked_since(self, *, now: UnixSeconds) -> date | None:
+        """Return since when the bundle in hand could not be checked, if that is too long."""
+        return None if self._file.known is None else self._file.known.unchecked_since(now=now)
 
     def lookup(self, uri: str) -> VerifiedList | None:
         """Return the newest list of exactly this address."""
@@ -64,37 +75,40 @@ class PublishedKnowledge:
 
     def complete(self, *, now: UnixSeconds) -> bool:
         """Say whether the bundle and every list that credentials of today point to are here."""
-        if self._trust is None:
+        trust = self.trust()
+        if trust is None:
             return False
-        lists = (self._lists.lookup(one.uri) for one in _needed(self._trust, now))
+        lists = (self._lists.lookup(one.uri) for one in _needed(trust, now))
         return all(one is not None and now < one.exp for one in lists)
 
     def load(self, *, now: UnixSeconds) -> None:
         """Read bundle and lists from the folder.
 
         Raises:
-            CryptoError: the bundle in the folder is not a bundle; somebody changed it.
+            CryptoError: the bundle in the folder does not count; somebody changed it.
         """
-        path = self._folder / _BUNDLE_FILE
-        if not path.exists():
+        self._file.load(now=now)
+        trust = self.trust()
+        if trust is None:
             return
-        self._trust = trust.parse(path.read_bytes(), root_fingerprint=None, at_least_version=None)
-        for announced in self._trust.status_lists.values():
+        for announced in trust.status_lists.values():
             file = self._list_file(announced.uri)
             if file.exists():
-                self._keep(file.read_text("ascii"), announced.uri, self._trust, now)
+                self._keep(file.read_text("ascii"), announced.uri, trust, now)
 
     def refresh(self, *, now: UnixSeconds, everything: bool = False) -> bool:
         """Fetch what is due, or `everything`; say whether all of it came.
 
         This is what the timer calls.
         """
-        if self._trust is None:
+        known = self._file.known
+        if known is None:
             return False
         came = True
         if everything or now >= self._bundle_seen + BUNDLE_INTERVAL:
-            came = self._try(functools.partial(self._refresh_bundle, now))
-        for announced in _needed(self._trust, now):
+            came = self._try(functools.partial(self._refresh_bundle, known, now))
+            known = self._file.known or known
+        for announced in _needed(known.trust, now):
             if everything or self._due(announced.uri, now):
                 came &= self._try(functools.partial(self._refresh_list, announced, now))
         return came
@@ -113,53 +127,32 @@ class PublishedKnowledge:
             return True
         return now >= known.iat + (period.DAY if known.ttl is None else known.ttl)
 
-    def _refresh_bundle(self, now: UnixSeconds) -> None:
-        known = self._trust
-        if known is None:
-            return
-        address = f"{known.issuer}/v1/bundle"
-        data = self._fetch(address, "application/json", trust.LARGEST_BUNDLE)
-        fetched = trust.parse(
-            data, root_fingerprint=known.root_fingerprint, at_least_version=known.version
-        )
+    def _refresh_bundle(self, known: Known, now: UnixSeconds) -> None:
+        address = f"{known.trust.issuer}/v1/bundle"
+        data = self._fetch(address, "application/json", bundle.LARGEST)
+        self._file.take_over(data, now=now)
         self._bundle_seen = now
-        if fetched.version == known.version:
-            return
-        if fetched.issuer != known.issuer:
-            raise Refused("a bundle of another issuer")
-        _write(self._folder / _BUNDLE_FILE, data)
-        self._trust = fetched
 
     def _refresh_list(self, announced: AnnouncedStatus, now: UnixSeconds) -> None:
-        if self._trust is None:
+        trust = self.trust()
+        if trust is None:
             return
         limit = announced.size * announced.bits // 4 + _LIST_OVERHEAD
         token = self._fetch(announced.uri, MEDIA_TYPE, limit).decode("ascii")
-        self._lists.keep(status.read(token, uri=announced.uri, trust=self._trust, now=now))
-        _write(self._list_file(announced.uri), token.encode("ascii"))
+        self._lists.keep(status.read(token, uri=announced.uri, trust=trust, now=now))
+        trust_file.write(self._list_file(announced.uri), token.encode("ascii"))
 
-    def _keep(self, token: str, uri: str, bundle: TrustBundle, now: UnixSeconds) -> None:
+    def _keep(self, token: str, uri: str, trust: TrustBundle, now: UnixSeconds) -> None:
         """Keep a list from the folder, unless it has run out meanwhile or was damaged."""
-        self._try(lambda: self._lists.keep(status.read(token, uri=uri, trust=bundle, now=now)))
+        self._try(lambda: self._lists.keep(status.read(token, uri=uri, trust=trust, now=now)))
 
     def _list_file(self, uri: str) -> Path:
         return self._folder / _LISTS_FOLDER / f"{hashlib.sha256(uri.encode()).hexdigest()}.jwt"
 
 
-def _needed(bundle: TrustBundle, now: UnixSeconds) -> tuple[AnnouncedStatus, ...]:
+def _needed(trust: TrustBundle, now: UnixSeconds) -> tuple[AnnouncedStatus, ...]:
     """Return the lists of credentials that may be shown now."""
-    return tuple(one.status for one in bundle.announced if one.nbf <= now < one.exp)
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replace a file whole: after a crash there is the old one or the new one."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    passing = path.with_suffix(".new")
-    with passing.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    passing.replace(path)
+    return tuple(one.status for one in trust.announced if one.nbf <= now < one.exp)
 
 
 def over_http(url: str, media_type: str, limit: int) -> bytes:

@@ -11,6 +11,7 @@ Left out: fetching it, and where `Seen` is kept.
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from crypto.encoding import base64url, canonical_json, members
@@ -22,6 +23,7 @@ from crypto.log.note import Note
 from crypto.log.partial import Outline, PartialTree
 from crypto.log.proof import ConsistencyProof
 from crypto.log.tree import HASH_LENGTH, Hash, TreeHead
+from idservice import period
 from idservice.period import DAY
 from idservice.register import change, charter, fold, wire
 from idservice.register.change import PolicyChange
@@ -70,6 +72,19 @@ class Loaded:
     stale: bool
     """Not checked since `checked`: what is known verifies, nothing new is taken over."""
 
+    def unchecked_since(self, *, now: UnixSeconds) -> date | None:
+        """Return the day of `checked` if it is longer ago than the charter allows."""
+        return period.day(self.checked) if _is_stale(self.in_force, now=now) else None
+
+
+def has_register(data: bytes) -> bool:
+    """Say whether the register stands in a bundle.
+
+    Raises:
+        Malformed: it is not canonical JSON.
+    """
+    return trust.REGISTER in members.any_object(_json(data))
+
 
 def load(
     data: bytes,
@@ -79,7 +94,28 @@ def load(
     now: UnixSeconds,
     consistency: ConsistencyProof | None = None,
 ) -> Loaded:
-    """Check a bundle against the register inside it, offline.
+    """Check a bundle against the register inside it, offline; a stale one brings nothing new.
+
+    Otherwise as `read`.
+
+    Raises:
+        Expired: stale, and not the one that was taken over already.
+    """
+    found = read(data, pin=pin, seen=seen, now=now, consistency=consistency)
+    if found.stale and (seen is None or seen.bundle != found.seen.bundle):
+        raise Expired("a stale bundle brings nothing new")
+    return found
+
+
+def read(
+    data: bytes,
+    *,
+    pin: Digest | None,
+    seen: Seen | None,
+    now: UnixSeconds,
+    consistency: ConsistencyProof | None = None,
+) -> Loaded:
+    """Check a bundle against the register inside it, offline, however old it is.
 
     Args:
         data: the file.
@@ -93,7 +129,6 @@ def load(
         Malformed: not canonical JSON, or a member is missing, unknown or ill-typed.
         Untrusted: another charter than the one pinned, or another city root than the charter's.
         BadSignature: not signed by the root, or a signature of the log or a witness is wrong.
-        Expired: stale, and not the one that was taken over already.
         Refused: something in the payload is not in force, something was left out, too few
             witnesses, an older history than was seen, or another one.
     """
@@ -116,15 +151,12 @@ def load(
     _check_charter(believed, in_force)
     _check_in_force(believed, payload, in_force)
     digest = hashlib.sha256(data).digest()
-    stale = now > in_force.current + in_force.charter.offline_days * DAY
-    if stale and (seen is None or seen.bundle != digest):
-        raise Expired("a stale bundle brings nothing new")
     return Loaded(
         trust=believed,
         in_force=in_force,
         seen=Seen(head=signed.checkpoint.head, bundle=digest, version=believed.version),
         checked=in_force.current,
-        stale=stale,
+        stale=_is_stale(in_force, now=now),
     )
 
 
@@ -248,10 +280,18 @@ def _type(octets: bytes) -> str | None:
         return None
 
 
-def _outer(data: bytes) -> JsonObject:
+def _is_stale(in_force: InForce, *, now: UnixSeconds) -> bool:
+    return now > in_force.current + in_force.charter.offline_days * DAY
+
+
+def _json(data: bytes) -> JsonValue:
     if len(data) > LARGEST:
         raise Malformed("bundle too large")
-    return members.exact(canonical_json.parse_canonical(data), _BUNDLE)
+    return canonical_json.parse_canonical(data)
+
+
+def _outer(data: bytes) -> JsonObject:
+    return members.exact(_json(data), _BUNDLE)
 
 
 def _policies(payload: JsonObject) -> Mapping[str, JsonValue]:

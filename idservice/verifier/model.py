@@ -7,6 +7,7 @@ lists are `verification`'s; how these values are sealed into rows is `verifier/p
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -132,6 +133,8 @@ class Shown:
     """`None` for a format that has no status list."""
     pseudonym: bytes | None = field(default=None, repr=False)
     """Where the policy has a label and the holder agreed; nothing hangs on it."""
+    not_checked_since: date | None = None
+    """Where the verifier has not heard from the register for longer than its charter allows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,7 +57,12 @@ _ACCEPTED: Final = _object(
         "pseudonym": {
             "type": "string",
             "description": "Where the policy has a label and the holder agreed; base64url.",
-        }
+        },
+        "not_checked_since": {
+            "type": "string",
+            "format": "date",
+            "description": "Only where the trust bundle is older than the city's charter allows.",
+        },
     },
     closed=True,
 )

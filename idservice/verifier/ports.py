@@ -4,6 +4,7 @@
 `tests/fakes`.
 """
 
+from datetime import date
 from typing import NamedTuple, Protocol
 
 from crypto.instant import UnixSeconds
@@ -20,6 +21,10 @@ class Knowledge(StatusLists, Protocol):
 
     def complete(self, *, now: UnixSeconds) -> bool:
         """Say whether the bundle and every list that credentials of today point to are here."""
+        ...
+
+    def unchecked_since(self, *, now: UnixSeconds) -> date | None:
+        """Return since when the bundle in hand could not be checked, if that is too long."""
         ...
 
 

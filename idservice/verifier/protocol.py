@@ -198,6 +198,8 @@ def write_verdict(verdict: model.Verdict) -> JsonObject:
             }
             if verdict.pseudonym is not None:
                 shown["pseudonym"] = base64url.encode(verdict.pseudonym)
+            if verdict.not_checked_since is not None:
+                shown["not_checked_since"] = verdict.not_checked_since.isoformat()
             return shown
         case model.Refused():
             return {"result": "refused", "code": verdict.code}

@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Final, NamedTuple
 
 from crypto.encoding import canonical_json
@@ -119,8 +120,9 @@ class Verifier:
             now=now,
             random_bytes=self._random_bytes,
         )
+        since = self._knowledge.unchecked_since(now=now)
         for (place, _), result in zip(read, results, strict=True):
-            answers[place] = _verdict(result)
+            answers[place] = _verdict(result, since)
         return answers
 
     def authorize(self, api_key: str) -> None:
@@ -367,8 +369,8 @@ class Verifier:
                 request_hashes=request_hashes,
             )
         except verify.PresentationRefused as refused:
-            return _verdict(refused)
-        return _verdict(accepted)
+            return _verdict(refused, None)
+        return _verdict(accepted, self._knowledge.unchecked_since(now=now))
 
     def _judge(
         self,
@@ -426,7 +428,7 @@ _REFUSED: Final = model.Refused(code=model.public_code(Refusal.MALFORMED))
 
 
 def _verdict(
-    result: verify.Accepted | verify.PresentationRefused,
+    result: verify.Accepted | verify.PresentationRefused, unchecked_since: date | None
 ) -> model.Shown | model.Refused:
     if isinstance(result, verify.PresentationRefused):
         return model.Refused(code=model.public_code(result.code))
@@ -435,6 +437,7 @@ def _verdict(
         facts=result.facts,
         status_age_s=result.status_age_s,
         pseudonym=result.pseudonym,
+        not_checked_since=unchecked_since,
     )
 
 

@@ -1,6 +1,7 @@
 """A verifier's knowledge of the city, set by hand; implements `verifier/ports.py`, `Knowledge`."""
 
 from collections.abc import Collection
+from datetime import date
 
 from crypto.instant import UnixSeconds
 from idservice.verification import status
@@ -13,6 +14,7 @@ class FakeKnowledge:
     def __init__(self, bundle: TrustBundle | None) -> None:
         self.bundle = bundle
         self.lists: dict[str, VerifiedList] = {}
+        self.unchecked: date | None = None
 
     def trust(self) -> TrustBundle | None:
         return self.bundle
@@ -22,6 +24,10 @@ class FakeKnowledge:
 
     def complete(self, *, now: UnixSeconds) -> bool:
         return self.bundle is not None and all(now < one.exp for one in self.lists.values())
+
+    def unchecked_since(self, *, now: UnixSeconds) -> date | None:
+        assert now > 0
+        return self.unchecked
 
     def learn(self, city: FakeCity, withdrawn: Collection[int] = ()) -> None:
         """Take the present list of the city."""
