@@ -29,7 +29,7 @@ _REACH: Final = 0.03
 _CLASSES: Final = ("v", "d", "m", "i")
 _PANEL: Final = 320
 _LEAST: Final = 1e-4
-_TICKS: Final = ((_LEAST, "0.01 %"), (0.01, "1 %"), (1.0, "100 %"))
+_TICKS: Final = ((_LEAST, "0.01 %", "start"), (0.01, "1 %", "middle"), (1.0, "100 %", "end"))
 
 
 def differences(rows: Sequence[Row]) -> str:
@@ -47,6 +47,17 @@ def differences(rows: Sequence[Row]) -> str:
         f'<rect class="band" x="{across(-game.BOUND):.1f}" y="{_TOP - 8}" width="{band:.1f}"'
         f' height="{bottom - _TOP + 8}"/>'
     )
+    for value in (-game.BOUND, 0.0, game.BOUND):
+        lines += [
+            (
+                f'<line class="axis" x1="{across(value):.1f}" x2="{across(value):.1f}"'
+                f' y1="{_TOP - 8}" y2="{bottom}"/>'
+            ),
+            (
+                f'<text x="{across(value):.1f}" y="{bottom + 18}" text-anchor="middle">'
+                f"{value:g}</text>"
+            ),
+        ]
     for place, row in enumerate(rows):
         y = _TOP + _ROW * place + 12
         apart = row.difference
@@ -60,17 +71,6 @@ def differences(rows: Sequence[Row]) -> str:
             ),
             f'<circle class="{kind}" cx="{across(apart.value):.1f}" cy="{y}" r="4"/>',
             f'<text x="{across(apart.high) + 8:.1f}" y="{y + 4}">{beyond}</text>',
-        ]
-    for value in (-game.BOUND, 0.0, game.BOUND):
-        lines += [
-            (
-                f'<line class="axis" x1="{across(value):.1f}" x2="{across(value):.1f}"'
-                f' y1="{_TOP - 8}" y2="{bottom}"/>'
-            ),
-            (
-                f'<text x="{across(value):.1f}" y="{bottom + 18}" text-anchor="middle">'
-                f"{value:+.2f}</text>"
-            ),
         ]
     return _end(lines)
 
@@ -102,10 +102,10 @@ def _axes(left: float, name: str) -> list[str]:
         f'<rect class="axis" x="{left}" y="{_TOP}" width="{_PANEL}" height="{_PANEL}"/>',
         f'<text x="{left + 8}" y="{_TOP + 18}" font-weight="bold">{escape(name)}</text>',
     ]
-    for rate, label in _TICKS:
+    for rate, label, anchor in _TICKS:
         along = _along(rate)
         lines.append(
-            f'<text x="{left + along:.0f}" y="{_TOP + _PANEL + 18}" text-anchor="middle">'
+            f'<text x="{left + along:.0f}" y="{_TOP + _PANEL + 18}" text-anchor="{anchor}">'
             f"{label}</text>"
         )
         if rate > _LEAST and left < _PANEL:
