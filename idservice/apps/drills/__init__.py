@@ -1,0 +1,1 @@
+"""Drills: what happens to a city at the end of its charter, and in its worst weeks."""
