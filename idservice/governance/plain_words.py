@@ -134,6 +134,7 @@ def charter_rows(charter: Charter) -> Rows:
         ("Languages", ", ".join(charter.languages)),
         ("Works offline for", f"{charter.offline_days} days"),
         ("Log", charter.log.text),
+        *((f"Key of the witness {each.key.name}", each.key.text) for each in charter.witnesses),
         ("City root, SHA-256", charter.root.hex()),
         *((f"Key of the seat {each.id}", _seat_key(each)) for each in charter.seats),
     )
