@@ -34,7 +34,7 @@ PASSPHRASE: Final = "IDSERVICE_WALLET_PASSPHRASE"  # noqa: S105, the name of a v
 REFUSAL_PAUSE: Final = 3.0
 """Seconds before every no to a verifier, so that its time tells nothing of the reason."""
 
-LONGEST_FILE: Final = 4 << 20
+LONGEST_FILE: Final = 8 << 20
 WIDTH: Final = 78
 
 DEFAULT_FOLDER: Final = Path("~/.idservice-wallet")
@@ -101,7 +101,9 @@ def exits(*, as_json: bool) -> Iterator[None]:
 
 
 @contextmanager
-def opened(access: Access, *, root: str | None = None) -> Iterator[WalletService]:
+def opened(
+    access: Access, *, root: str | None = None, charter: str | None = None
+) -> Iterator[WalletService]:
     """Open the wallet, take a newer bundle if one is given, and check the clock's offset."""
     folder = access.folder.expanduser()
     bundle = None if access.trust is None else read_file(access.trust)
@@ -118,7 +120,7 @@ def opened(access: Access, *, root: str | None = None) -> Iterator[WalletService
             pause=lambda: time.sleep(REFUSAL_PAUSE),
         )
         if bundle is not None:
-            service.pin(bundle, root_fingerprint=_fingerprint(root))
+            service.pin(bundle, root_fingerprint=_fingerprint(root), charter=_fingerprint(charter))
         _check_offset(service, access.clock_offset)
         yield service
 
@@ -192,7 +194,7 @@ def _fingerprint(text: str | None) -> bytes | None:
     try:
         return trust.parse_fingerprint(text)
     except Malformed as error:
-        raise Unusable("A root fingerprint has 64 hexadecimal digits.") from error
+        raise Unusable("A fingerprint has 64 hexadecimal digits.") from error
 
 
 def _passphrase(folder: Path, file: Path | None) -> bytes:

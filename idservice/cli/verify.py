@@ -1,11 +1,12 @@
 """`idservice verify`: check one presentation offline, from files alone.
 
-DESIGN section 4, road 5. Reads the trust bundle, the status lists and the presentation, asks
-nobody, writes nothing. The caller drew the nonce and uses it once. Over HTTP the same is
-`POST /v1/verify` of a verifier's own process.
+DESIGN section 4, road 5. Reads the trust bundle with the register in it, the status lists and the
+presentation, asks nobody, and writes nothing but the file of `--seen`. The caller drew the nonce
+and uses it once. Over HTTP the same is `POST /v1/verify` of a verifier's own process.
 """
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -17,12 +18,18 @@ from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.sdjwt import sd_jwt
 from idservice import clock, period
+from idservice.clients import trust_file
+from idservice.register import bundle as bundles
+from idservice.register.reading import knowledge
+from idservice.register.reading.knowledge import Known, Pinned, Told
 from idservice.verification import status, trust, verify
 from idservice.verification.policy import Policy
 from idservice.verification.status import KeptLists
 from idservice.verification.trust import TrustBundle
 
 YES, NO, MISUSE = 0, 1, 2
+
+_LARGEST_PINNED = 4096
 
 _SENTENCES = {
     "malformed": "It is not a presentation, or a spoiled one.",
@@ -40,7 +47,22 @@ _SENTENCES = {
 }
 
 Bundle = Annotated[Path, typer.Option(help="The city's trust bundle (bundle.json).")]
-Root = Annotated[str, typer.Option(help="The root's fingerprint, from the enrolment sheet.")]
+Root = Annotated[
+    str | None, typer.Option(help="The city root's fingerprint, from the enrolment sheet.")
+]
+Charter = Annotated[
+    str | None,
+    typer.Option(help="The charter's fingerprint, from the same sheet; one of both is needed."),
+]
+SeenFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--seen",
+        help="Keep here which bundle was read, so that an older one, another history and another"
+        " charter are noticed; without it nothing is kept, and none of them can be.",
+        metavar="FILE",
+    ),
+]
 PolicyId = Annotated[str, typer.Option("--policy", help="Which policy of the bundle to apply.")]
 Audience = Annotated[str, typer.Option(help="Your client identifier, as the wallet was told.")]
 Nonce = Annotated[str, typer.Option(help="The nonce you asked with; use each one once.")]
@@ -70,15 +92,44 @@ def _read(path: Path, limit: int) -> bytes:
         _misuse(f"{path} cannot be read.")
 
 
-def _trust(path: Path, fingerprint: str) -> TrustBundle:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Given:
+    """Where the bundle is, and what it is held against."""
+
+    bundle: Path
+    root: str | None
+    charter: str | None
+    seen: Path | None
+
+
+def _known(given: _Given, now: UnixSeconds) -> Known:
+    if given.root is None and given.charter is None:
+        _misuse("give --root or --charter, from the enrolment sheet.")
     try:
-        return trust.parse(
-            _read(path, trust.LARGEST_BUNDLE),
-            root_fingerprint=trust.parse_fingerprint(fingerprint),
-            at_least_version=None,
-        )
+        told = Told(root=_fingerprint(given.root), charter=_fingerprint(given.charter))
+        data = _read(given.bundle, bundles.LARGEST)
+        return knowledge.take(data, pinned=_pinned(given.seen), told=told, now=now)
     except CryptoError as error:
-        _misuse(f"{path} is not a trust bundle of this city ({error}).")
+        _misuse(f"{given.bundle} is not a trust bundle of this city ({error}).")
+
+
+def _pinned(path: Path | None) -> Pinned | None:
+    if path is None or not path.exists():
+        return None
+    return knowledge.parse_pinned(_read(path, _LARGEST_PINNED))
+
+
+def _keep(path: Path | None, found: Known) -> None:
+    if path is None or found.pinned is None:
+        return
+    try:
+        trust_file.write(path, knowledge.write_pinned(found.pinned))
+    except OSError:
+        _misuse(f"{path} cannot be written.")
+
+
+def _fingerprint(text: str | None) -> bytes | None:
+    return None if text is None else trust.parse_fingerprint(text)
 
 
 def _policy(bundle: TrustBundle, policy_id: str, audience: str, now: UnixSeconds) -> Policy:
@@ -119,7 +170,9 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
     presentation: Shown,
     *,
     bundle: Bundle,
-    root: Root,
+    root: Root = None,
+    charter: Charter = None,
+    seen: SeenFile = None,
     policy_id: PolicyId,
     audience: Audience,
     nonce: Nonce,
@@ -128,12 +181,14 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
     clock_offset: Offset = 0,
 ) -> None:
     """Check one presentation offline: 0 accepted, 1 refused, 2 could not be checked."""
-    known = _trust(bundle, root)
+    now = clock.SystemClock(offset=clock_offset).now()
+    taken = _known(_Given(bundle=bundle, root=root, charter=charter, seen=seen), now)
+    known = taken.trust
     if clock_offset and not known.demonstration:
         _misuse("the clock moves in a demonstration only.")
     if not audience or not nonce:
         _misuse("audience and nonce may not be empty.")
-    now = clock.SystemClock(offset=clock_offset).now()
+    _keep(seen, taken)
     try:
         accepted = verify.verify_presentation(
             _presentation(presentation),
@@ -158,6 +213,9 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
         "facts": {**accepted.facts},
         "status_age_s": accepted.status_age_s,
     }
+    since = taken.unchecked_since(now=now)
+    if since is not None:
+        answer["not_checked_since"] = since.isoformat()
     pseudonym = None
     if accepted.pseudonym is not None:
         answer["pseudonym"] = pseudonym = base64url.encode(accepted.pseudonym)
@@ -169,6 +227,7 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
             *([] if pseudonym is None else [f"Known here for this period as {pseudonym}."]),
             _withdrawals(accepted.status_age_s),
             f"Keys and policies as of {known.day}.",
+            *([] if since is None else [f"Not checked since {since}: fetch a newer bundle."]),
         ],
         as_json=as_json,
     )

@@ -84,9 +84,12 @@ def receive(
     root: Annotated[
         str | None, typer.Option(help="Fingerprint of the city root, from the enrolment sheet.")
     ] = None,
+    charter: Annotated[
+        str | None, typer.Option(help="Fingerprint of the city's charter, from the same sheet.")
+    ] = None,
 ) -> None:
     """Pick up the card that a clerk offers; refuse it if anything in it could mark you."""
-    with holder.opened(access, root=root) as service:
+    with holder.opened(access, root=root, charter=charter) as service:
         card = service.receive(
             holder.line_or_stdin(offer),
             transaction_code=lambda: transaction_code or holder.ask("Transaction code"),
@@ -390,12 +393,13 @@ def _card(service: WalletService, card: Card) -> JsonObject:
         "unshown": None if card.lasting else card.fresh(),
         "renewable_from": period.day(service.renewable_from(card)).isoformat(),
         "bundle_day": service.trust().day.isoformat(),
-        "bundle_stale": service.stale(),
+        "bundle_stale": service.unchecked_since() is not None,
     }
 
 
 def _line(service: WalletService, card: Card) -> str:
-    checked = f", not checked since {service.trust().day}" if service.stale() else ""
+    since = service.unchecked_since()
+    checked = "" if since is None else f", not checked since {since}"
     left = (
         "can be shown any number of times"
         if card.lasting

@@ -30,6 +30,8 @@ from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.jose import jwk
 from idservice.period import Period
+from idservice.register.reading import knowledge
+from idservice.register.reading.knowledge import Pinned
 from idservice.wallet.model import (
     Card,
     Committed,
@@ -149,6 +151,7 @@ def write(wallet: Wallet) -> bytes:
     root = wallet.root_fingerprint
     value: JsonObject = {
         "root": None if root is None else base64url.encode(root),
+        "pinned": _write_pinned(wallet.pinned),
         "bundle": base64url.encode(wallet.bundle),
         "cards": [_write_card(card) for card in wallet.cards],
         "pending": [_write_pending(pending) for pending in wallet.pending],
@@ -165,6 +168,7 @@ def parse(data: bytes) -> Wallet:
         root = reader.value.get("root")
         return Wallet(
             root_fingerprint=None if root is None else base64url.decode(reader.text("root")),
+            pinned=_parse_pinned(reader),
             bundle=base64url.decode(reader.text("bundle")),
             cards=tuple(_parse_card(card) for card in reader.children("cards")),
             pending=tuple(_parse_pending(one) for one in reader.children("pending")),
@@ -173,6 +177,15 @@ def parse(data: bytes) -> Wallet:
         )
     except (CryptoError, TypeError, ValueError) as error:
         raise Unusable("The wallet file holds something else than a wallet.") from error
+
+
+def _write_pinned(pinned: Pinned | None) -> JsonValue:
+    return None if pinned is None else canonical_json.parse(knowledge.write_pinned(pinned))
+
+
+def _parse_pinned(reader: "_Reader") -> Pinned | None:
+    found = reader.value.get("pinned")
+    return None if found is None else knowledge.parse_pinned(canonical_json.serialize(found))
 
 
 @dataclass(frozen=True, slots=True)

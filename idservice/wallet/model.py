@@ -23,6 +23,7 @@ from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from idservice import catalogue, period
 from idservice.period import Period
+from idservice.register.reading.knowledge import Pinned
 
 RECEIPT_LIFETIME: Final = 30 * period.DAY
 """A receipt is gone after this, whatever else happens."""
@@ -171,6 +172,8 @@ class Wallet:
     """Everything in the file."""
 
     root_fingerprint: bytes | None = None
+    pinned: Pinned | None = None
+    """Whose register it is, and the newest of it that was seen."""
     bundle: bytes = field(default=b"", repr=False)
     cards: tuple[Card, ...] = ()
     pending: tuple[Pending, ...] = ()

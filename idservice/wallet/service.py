@@ -4,14 +4,14 @@ DESIGN sections 2 to 4. The order in each act is decide, record, sign, hand over
 instance is marked as shown and on the disk before the answer that shows it is signed, so a crash
 can waste an instance and never show one twice; of showing a lasting one nothing is written. How
 credentials are picked up stands in `issuing/collect.py`. Nothing is fetched at a showing but the
-request itself; the trust bundle comes from a file that somebody fetched earlier. Refusing, not
-having and a request beyond its policy post the same words after the same pause (`pause` is lent by
-the caller).
+request itself; the trust bundle comes from a file that somebody fetched earlier (`pinning`).
+Refusing, not having and a request beyond its policy post the same words after the same pause
+(`pause` is lent by the caller).
 """
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Final
+from datetime import date
 
 from crypto.encoding import base64url
 from crypto.encoding.canonical_json import JsonObject, JsonValue
@@ -21,7 +21,7 @@ from crypto.sealed import handle
 from idservice import catalogue, period
 from idservice.clock import Clock
 from idservice.period import Period
-from idservice.verification import dcql, openid4vp, openid4vp_answer, showing, trust
+from idservice.verification import dcql, openid4vp, openid4vp_answer, showing
 from idservice.verification.trust import TrustBundle
 from idservice.wallet import protocol, question
 from idservice.wallet.formats import FORMATS, BbsOccasion, Occasion
@@ -39,12 +39,10 @@ from idservice.wallet.model import (
     Wallet,
     understood,
 )
+from idservice.wallet.pinning import Pinning
 from idservice.wallet.ports import WalletStore, Wire
 from idservice.wallet.question import Holding, Objection, Question
 from idservice.wallet.receipt import values
-
-STALE_AFTER_DAYS: Final = 7
-"""A bundle older than this is shown as "not checked since DATE"."""
 
 _NONCE_LENGTH = 16
 
@@ -62,6 +60,7 @@ class WalletService:
         pause: Callable[[], None],
     ) -> None:
         self._store = store
+        self._pinning = Pinning(store, clock=clock)
         self._wire = wire
         self._clock = clock
         self._random_bytes = random_bytes
@@ -75,35 +74,22 @@ class WalletService:
 
     def trust(self) -> TrustBundle:
         """Return the pinned bundle."""
-        return _bundle(self._store.load())
+        return self._pinning.known().trust
 
     def says(self, card: Card) -> JsonObject:
         """Return the claims of a card, by the names of the catalogue."""
         claims = _read(card)
         return {name: _member(claims, name) for name in catalogue.CLAIMS}
 
-    def stale(self) -> bool:
-        """Say whether the bundle is so old that new keys and policies may be missing."""
-        return (period.day(self._clock.now()) - self.trust().day).days > STALE_AFTER_DAYS
+    def unchecked_since(self) -> date | None:
+        """Return since when new keys and policies may be missing, if that is too long ago."""
+        return self._pinning.unchecked_since()
 
-    def pin(self, data: bytes, *, root_fingerprint: bytes | None) -> TrustBundle:
-        """Take a newer trust bundle; the first one pins the city root.
-
-        Args:
-            data: the bundle's file.
-            root_fingerprint: as printed on the enrolment sheet; needed the first time.
-        """
-        wallet = self._store.load()
-        pinned = wallet.root_fingerprint or root_fingerprint
-        if pinned is None:
-            raise Unusable("The first bundle needs the root's fingerprint (enrolment sheet).")
-        if root_fingerprint not in {None, pinned}:
-            raise Declined("This wallet has another city root pinned.")
-        known = _bundle(wallet).version if wallet.bundle else None
-        with understood("The trust bundle"):
-            bundle = trust.parse(data, root_fingerprint=pinned, at_least_version=known)
-        self._store.save(dataclasses.replace(wallet, root_fingerprint=pinned, bundle=data))
-        return bundle
+    def pin(
+        self, data: bytes, *, root_fingerprint: bytes | None, charter: bytes | None = None
+    ) -> TrustBundle:
+        """Take a newer trust bundle; the first one pins the city, see `Pinning.pin`."""
+        return self._pinning.pin(data, root=root_fingerprint, charter=charter).trust
 
     def keep_receipts(self, *, on: bool) -> None:
         """Switch receipts on or off; switching off forgets those that are there."""
@@ -132,6 +118,7 @@ class WalletService:
             transaction_code: asks the holder; called only where the code is needed.
         """
         bundle, wallet = self.trust(), self.wallet()
+        self._pinning.check_issuing()
         collector = self._collector(bundle)
         offer = collector.offer(link)
         configuration = protocol.check_offer(offer, issuer=bundle.issuer)
@@ -173,6 +160,7 @@ class WalletService:
         if now < self.renewable_from(card):
             day = period.day(self.renewable_from(card))
             raise Declined(f"The card can be renewed from {day} on.")
+        self._pinning.check_issuing()
         current = period.of(now)
         target = Period(current + 1) if card.period == current else current
         collector = self._collector(bundle)
@@ -390,15 +378,6 @@ def withdraw(slip: str, *, issuer: str, wire: Wire) -> None:
         written = handle.write_slip(handle.parse_slip(slip))
     response = wire.send(protocol.withdrawal_request(issuer.rstrip("/"), slip=written))
     protocol.check_withdrawal(response)
-
-
-def _bundle(wallet: Wallet) -> TrustBundle:
-    if not wallet.bundle:
-        raise Unusable("The wallet knows no city yet; `wallet receive --trust FILE` pins one.")
-    with understood("The pinned trust bundle"):
-        return trust.parse(
-            wallet.bundle, root_fingerprint=wallet.root_fingerprint, at_least_version=None
-        )
 
 
 def _member(claims: JsonObject, name: str) -> JsonValue:

@@ -90,9 +90,9 @@ def test_older_bundle_and_another_root_are_refused(holder):
 
 
 def test_stale_bundle_is_told(holder):
-    assert not holder.service.stale()
+    assert holder.service.unchecked_since() is None
     holder.clock.time += 8 * period.DAY
-    assert holder.service.stale()
+    assert holder.service.unchecked_since() is not None
 
 
 def test_no_secret_stands_in_any_repr(holder):
