@@ -120,60 +120,57 @@ def _complaint(counted: CountedComplaint) -> Complaint:
 
 
 class _Told:
-    """One telling: entries are read once, times looked up often."""
+    """One telling: entries are read once, and signatures checked once."""
 
     def __init__(self, known: Known) -> None:
         self._known = known
         self._register = known.register
+        self._courses = known.register.courses  # made anew at each look
         found = _times(known.checkpoints, known.register.charter)
-        # what is published contains everything that was kept before
         head = () if known.head is None else _times([known.head], known.register.charter)
-        self._times = sorted([*found, *head], key=lambda each: each[1])
+        newest = list(head)
+        # what is published contains everything that was kept before
+        self._times = sorted([*found, *newest], key=lambda each: each[1])
+        self._newest = (newest[0][2], newest[0][1]) if newest else None
+        """Earliest and latest time of what is published."""
+        self._answers: dict[bytes, list[tuple[int, Answer]]] = {}
+        self._approvals: dict[bytes, dict[str, int]] = {}
+        self._comments = {
+            said.digest: each.digest for each in self._courses.values() for said in each.comments
+        }
         refused = {each.index: each.reason for each in known.register.refusals}
-        self._read = [
-            (number, octets, None if number in refused else wire.parse(octets))
-            for number, octets in enumerate(known.entries)
-        ]
         self.events = tuple(
-            self._event(number, octets, each, refused.get(number))
-            for number, octets, each in self._read
+            self._event(number, octets, refused.get(number))
+            for number, octets in enumerate(known.entries)
         )
+        self._by_course: dict[int, list[Event]] = {}
+        for each in self.events:
+            if each.course is not None:
+                self._by_course.setdefault(each.course, []).append(each)
 
     @property
     def witnessed_at(self) -> str | None:
         """When the newest published head had its quorum."""
-        newest = self._newest()
-        return None if newest is None else plain_words.iso(newest[1])
+        return None if self._newest is None else plain_words.iso(self._newest[1])
 
     def steps(self) -> tuple[Step, ...]:
         """Return each proposal's course and state; notice counts from the first checkpoint kept."""
-        newest = self._newest()
-        return tuple(Step(course=each, state=self._state(each, newest)) for each in self._courses())
+        found = self._courses.values()
+        return tuple(Step(course=each, state=self._state(each)) for each in found)
 
-    def _courses(self) -> tuple[state.Course, ...]:
-        return tuple(self._register.courses.values())
-
-    def _state(
-        self, found: state.Course, newest: tuple[UnixSeconds, UnixSeconds] | None
-    ) -> state.State:
-        if newest is None:
+    def _state(self, found: state.Course) -> state.State:
+        if self._newest is None:
             return state.Proposed()
         return found.state(
             since=self._since(found.index),
             notice_s=self._register.charter.notice_s,
-            earliest=newest[0],
-            latest=newest[1],
+            earliest=self._newest[0],
+            latest=self._newest[1],
         )
 
     def _since(self, number: int) -> UnixSeconds | None:
         """Return by when witnesses had seen an entry."""
         return next((when for size, when, _ in self._times if size > number), None)
-
-    def _newest(self) -> tuple[UnixSeconds, UnixSeconds] | None:
-        """Return earliest and latest time of what is published."""
-        head = self._known.head
-        found = [] if head is None else list(_times([head], self._register.charter))
-        return (found[0][2], found[0][1]) if found else None
 
     def _in_force(self) -> state.InForce | None:
         head = self._known.head
@@ -202,7 +199,7 @@ class _Told:
                 yield self._holding(record)
 
     def _holding(self, record: Record) -> InForce:
-        proposed = self._register.courses.get(record.digest)
+        proposed = self._courses.get(record.digest)
         decided = record.change
         if isinstance(decided, PolicyChange):
             title, rows = decided.policy.verifier, plain_words.policy_rows(decided.policy)
@@ -222,7 +219,9 @@ class _Told:
     def course(self, step: Step) -> Course:
         """Make one proposal ready."""
         found, proposal = step.course, step.course.proposal
-        stage, said, until = plain_words.standing(step.state, self._told_time())
+        stage, said, until = plain_words.standing(
+            step.state, UnixSeconds(0) if self._newest is None else self._newest[0]
+        )
         return Course(
             number=found.index,
             digest=found.digest.hex(),
@@ -240,17 +239,12 @@ class _Told:
             comments=tuple(self._comment(each) for each in found.comments),
             answers=tuple(
                 self._document(each.answer, number)
-                for number, _, each in self._read
-                if isinstance(each, Answer) and each.proposal == found.digest
+                for number, each in self._answers.get(found.digest, ())
             ),
             votes=self._votes(found),
             votes_needed=plain_words.needed(self._register.charter),
-            events=tuple(each for each in self.events if each.course == found.index),
+            events=tuple(self._by_course.get(found.index, ())),
         )
-
-    def _told_time(self) -> UnixSeconds:
-        newest = self._newest()
-        return UnixSeconds(0) if newest is None else newest[0]
 
     def _document(self, digest: bytes, number: int) -> Text:
         text = self._known.documents.get(Digest(digest))
@@ -267,10 +261,7 @@ class _Told:
         )
 
     def _votes(self, found: state.Course) -> tuple[Vote, ...]:
-        numbers: dict[str, int] = {}
-        for number, _, each in self._read:
-            if isinstance(each, Approval) and each.statement.proposal == found.digest:
-                numbers.setdefault(each.vote.seat, number)
+        numbers = dict(self._approvals.get(found.digest, {}))
         if found.enacted is not None:
             for seat in sorted(found.enacted.seats):
                 numbers.setdefault(seat, found.enacted.index)
@@ -283,25 +274,44 @@ class _Told:
         seat = self._register.charter.seat(seat_id)
         return "no seat any more" if seat is None else plain_words.CLASSES[seat.seat_class]
 
-    def _event(
-        self, number: int, octets: bytes, each: Entry | None, refused: Reason | None
-    ) -> Event:
-        said = (
-            f"An entry that does not count: {(refused or Reason.MALFORMED).replace('_', ' ')}"
-            if each is None
-            else plain_words.event(each)
-        )
-        proposal = _proposal_of(each, octets, self._register)
-        found = None if proposal is None else self._register.courses.get(proposal)
+    def _event(self, number: int, octets: bytes, refused: Reason | None) -> Event:
+        each = None if refused is not None else wire.parse(octets)
+        proposal = self._sort(number, octets, each)
+        found = None if proposal is None else self._courses.get(proposal)
         time = self._since(number)
         return Event(
             number=number,
             type="none" if each is None else each.type,
-            said=said,
+            said=_words(each, refused),
             leaf=tree.leaf_hash(octets).hex(),
             course=None if found is None else found.index,
             witnessed=None if time is None else plain_words.iso(time),
         )
+
+    def _sort(self, number: int, octets: bytes, each: Entry | None) -> bytes | None:
+        """Remember an entry where it is asked for, and return the proposal that it is about."""
+        match each:
+            case Proposal():
+                return entry.entry_digest(octets)
+            case Approval() | Enactment():
+                about = each.statement.proposal
+            case Answer() | Withdrawal() | entry.Comment():
+                about = each.proposal
+            case CommentRemoval():
+                return self._comments.get(each.comment)
+            case _:
+                return None
+        if isinstance(each, Approval):
+            self._approvals.setdefault(about, {}).setdefault(each.vote.seat, number)
+        elif isinstance(each, Answer):
+            self._answers.setdefault(about, []).append((number, each))
+        return about
+
+
+def _words(each: Entry | None, refused: Reason | None) -> str:
+    if each is not None:
+        return plain_words.event(each)
+    return f"An entry that does not count: {plain_words.spaced(refused or Reason.MALFORMED)}"
 
 
 def _times(
@@ -316,27 +326,6 @@ def _times(
         except CryptoError:
             continue
         yield signed.checkpoint.head.size, found.latest, found.earliest
-
-
-def _proposal_of(each: Entry | None, octets: bytes, register: Register) -> bytes | None:
-    match each:
-        case Proposal():
-            return entry.entry_digest(octets)
-        case Approval() | Enactment():
-            return each.statement.proposal
-        case Answer() | Withdrawal() | entry.Comment():
-            return each.proposal
-        case CommentRemoval():
-            return next(
-                (
-                    found.digest
-                    for found in register.courses.values()
-                    if any(said.digest == each.comment for said in found.comments)
-                ),
-                None,
-            )
-        case _:
-            return None
 
 
 def _terms(proposal: Proposal) -> Rows:
