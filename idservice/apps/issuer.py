@@ -2,9 +2,10 @@
 
 DESIGN sections 2, 3 and 6. It starts only if its keys are those that the trust bundle announces
 and the announced type is the one it serves: an issuer that differs from its bundle would issue
-cards that every wallet refuses; and only on databases without a column that the data inventory
-does not list. Once a minute rows are reaped and lists published; once a minute
-the folder is looked at for a newer bundle. Enrolling needs no process (`cli/enrol.py`).
+cards that every wallet refuses; only on databases without a column that the data inventory does
+not list; and only as the register decided (`enforcement`), which can also stop its issuing. Once
+a minute rows are reaped, lists published, and the folder looked at for a newer bundle. Enrolling
+needs no process (`cli/enrol.py`).
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from crypto.instant import UnixSeconds
 from crypto.x509 import chain, x5c
 from crypto.x509.profile import Role
 from idservice import catalogue, period
-from idservice.apps import keys
+from idservice.apps import enforcement, keys
 from idservice.apps.keys import IssuerKeys
 from idservice.apps.settings import IssuerSettings, UnusableSettings
 from idservice.auditor import schema
@@ -35,6 +36,8 @@ from idservice.issuer.schedule import Schedule
 from idservice.issuer.service import Issuer, Stores
 from idservice.issuer.web import Counter, Documents
 from idservice.period import Period
+from idservice.register.reading import knowledge
+from idservice.register.reading.knowledge import Known
 from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
@@ -51,29 +54,42 @@ TOKENS_PER_MINUTE: Final = 1_200
 
 
 class Folder:
-    """Keys and bundle of the folder, replaced as one when the city announces anew."""
+    """Keys and bundle of the folder, replaced as one when the city publishes anew."""
 
     def __init__(self, settings: IssuerSettings, *, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
-        self._keys = self._load()
+        self._keys, self._known = self._load()
 
     @property
     def current(self) -> IssuerKeys:
         """What is in force now."""
         return self._keys
 
+    @property
+    def known(self) -> Known:
+        """The same bundle, with what the register in it says."""
+        return self._known
+
     def refresh(self) -> None:
         """Take a newer bundle over, with its keys; one that does not fit is left alone."""
         with contextlib.suppress(UnusableSettings):
-            found = self._load()
-            if found.trust.version > self._keys.trust.version:
-                self._keys = found
+            found, known = self._load()
+            if known.goes_on_from(self._known):
+                self._keys, self._known = found, known
 
     @property
     def trust(self) -> TrustBundle:
         """The bundle in force now."""
         return self._keys.trust
+
+    def may_issue(self, number: Period, configuration: str, *, now: UnixSeconds) -> bool:
+        """Say whether the register lets anything of a period be issued now."""
+        in_force = self._known.in_force
+        if in_force is None:
+            return True
+        allowed = in_force.may_issue(configuration=configuration, period=number)
+        return allowed and in_force.stopped(now=now) is None
 
     def issuing(self, number: Period, configuration: str) -> IssuingKey | None:
         """Return the key of a period, None where none is announced."""
@@ -87,8 +103,14 @@ class Folder:
         """Return all announced keys of the format that has status lists."""
         return self._keys.announced()
 
-    def _load(self) -> IssuerKeys:
+    def _load(self) -> tuple[IssuerKeys, Known]:
         found = keys.load(self._settings.folder, issuer=self._settings.base_url)
+        try:
+            known = knowledge.own(found.bundle, now=self._clock.now())
+        except CryptoError as error:
+            raise UnusableSettings(
+                f"bundle.json is not as the register decided ({error})"
+            ) from error
         issuer = self._settings.base_url
         integrity = metadata.integrity(metadata.type_metadata(issuer))
         for key in found.announced():
@@ -103,7 +125,7 @@ class Folder:
         for bbs in found.bbs_keys:
             _check_bbs(bbs.announced, metadata.vct(issuer))
         _check_paths(found, now=self._clock.now())
-        return found
+        return found, known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +144,12 @@ def assemble(settings: IssuerSettings, *, clock: Clock, random_bytes: RandomByte
     """Put together everything below the counter.
 
     Raises:
-        UnusableSettings: keys, bundle and base address do not belong together.
+        UnusableSettings: keys, bundle and base address do not belong together, or the register
+            does not have it in force.
     """
     folder = Folder(settings, clock=clock)
-    stores, lasting, close = _stores(settings, clock=clock, random_bytes=random_bytes)
+    enforcement.check_software(folder.known)
+    stores, lasting, close = _stores(settings, folder.known, clock=clock, random_bytes=random_bytes)
     loaded = folder.current
     return Parts(
         folder=folder,
@@ -193,7 +217,7 @@ def create_app(settings: IssuerSettings, *, clock: Clock, random_bytes: RandomBy
 
 
 def _stores(
-    settings: IssuerSettings, *, clock: Clock, random_bytes: RandomBytes
+    settings: IssuerSettings, known: Known, *, clock: Clock, random_bytes: RandomBytes
 ) -> tuple[Stores, SqlLasting, Callable[[], None]]:
     for url, short_lived in ((settings.database, False), (settings.pending_database, True)):
         if url.startswith("sqlite:"):
@@ -205,6 +229,7 @@ def _stores(
             schema.check_at_start(database, OFFICE)
         except schema.Unlisted as error:
             raise UnusableSettings(str(error)) from error
+    enforcement.check_columns(known, [lasting, pending], office=OFFICE)
     rows = SqlLasting(lasting)
     stores = Stores(
         issuer=settings.base_url,

@@ -2,8 +2,9 @@
 
 DESIGN section 4: one process is one verifier, with one client identifier and one certificate. It
 starts only if its key, certificate and address belong together (OpenID4VP 1.0, section 5.9.3),
-and only on a database without a column that the data inventory does not list. Bundle and lists
-are fetched by a timer, rows reaped by another; a showing triggers neither.
+only on a database without a column that the data inventory does not list, and only as the register
+decided (`enforcement`). Bundle and lists are fetched by a timer, rows reaped by another; a showing
+triggers neither.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ from crypto.entropy import RandomBytes
 from crypto.errors import CryptoError, Malformed
 from crypto.jose import jws
 from crypto.x509 import chain, profile
-from idservice.apps import key_files
+from idservice.apps import enforcement, key_files
 from idservice.apps.settings import UnusableSettings, VerifierSettings
 from idservice.auditor import schema
 from idservice.clients import status_lists
@@ -72,7 +73,8 @@ def assemble(
 
     Raises:
         UnusableSettings: a file in the folder is missing, open to others or changed, or key,
-            certificate, client identifier and address do not belong together.
+            certificate, client identifier and address do not belong together; or the register
+            does not have it in force.
     """
     key = key_files.read_p256(settings.folder / _KEY_FILE)
     certificates = _certificates(settings)
@@ -84,6 +86,9 @@ def assemble(
         identity = _identity(settings, certificates, knowledge, clock)
     except (CryptoError, ValueError) as error:
         raise UnusableSettings(f"the verifier's folder does not fit together ({error})") from error
+    known = knowledge.known()
+    enforcement.check_software(known)
+    enforcement.check_policies(known, settings.verifier.policies, now=clock.now())
     if settings.database.startswith("sqlite:"):
         engine.migrate(settings.database, storage.OFFICE, short_lived=True)
     database = engine.open_database(settings.database, short_lived=True)
@@ -91,6 +96,7 @@ def assemble(
         schema.check_at_start(database, OFFICE)
     except schema.Unlisted as error:
         raise UnusableSettings(str(error)) from error
+    enforcement.check_columns(known, [database], office=OFFICE)
     service = Verifier(
         identity=identity,
         signer=jws.es256_signer(key),

@@ -26,7 +26,7 @@ from idservice.card import portrait
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Enrolment
-from idservice.verification import trust
+from idservice.register.reading.knowledge import Known
 from idservice.verification.trust import TrustBundle
 
 ADULT: Final = 18
@@ -109,13 +109,21 @@ def read_person(data: bytes, *, photo: bytes | None, today: date) -> Person:
     return claims.from_record(record, today=today)
 
 
-def read_bundle(data: bytes) -> TrustBundle:
-    """Read the issuer's own bundle.
+def check_issuing(known: Known, *, configuration: str, now: UnixSeconds) -> None:
+    """Refuse to offer what the issuer may not issue, or has no key for.
 
     Raises:
-        Malformed, Refused: not a bundle.
+        NotEnrolled: the register stops issuing, or nothing is announced for the present period.
     """
-    return trust.parse(data, root_fingerprint=None, at_least_version=None)
+    check_announced(known.trust, configuration=configuration, now=now)
+    in_force = known.in_force
+    if in_force is None:
+        return
+    why = in_force.stopped(now=now)
+    if why is not None:
+        raise NotEnrolled(f"by the register nothing is issued now: {why.value}")
+    if not in_force.may_issue(configuration=configuration, period=period.of(now)):
+        raise NotEnrolled("the register has dropped the key of this format and period")
 
 
 def check_announced(bundle: TrustBundle, *, configuration: str, now: UnixSeconds) -> None:

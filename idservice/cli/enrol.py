@@ -32,6 +32,7 @@ from idservice.errors import ServiceError
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.issuer.service import Desk, Stores
+from idservice.register.reading import knowledge
 from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
@@ -218,9 +219,9 @@ def _enrol(told: _Enrolling) -> None:
     office = settings.issuer(told.folder, environ=os.environ, clock_offset=told.clock_offset)
     time = clock.SystemClock(offset=told.clock_offset)
     today = period.day(time.now())
-    bundle = desk.read_bundle(_read(told.folder / keys.BUNDLE))
-    desk.check_announced(bundle, configuration=told.configuration, now=time.now())
-    root = trust.fingerprint_text(bundle.root_fingerprint)
+    known = knowledge.own(_read(told.folder / keys.BUNDLE), now=time.now())
+    desk.check_issuing(known, configuration=told.configuration, now=time.now())
+    root = trust.fingerprint_text(known.trust.root_fingerprint)
     if told.sheet is not None:
         output.check(told.sheet, replace=told.force)
     with layout.typefaces(told.font) as fonts:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from crypto.instant import UnixSeconds
 from idservice.issuer.model import BbsIssuingKey, IssuingKey, StatusList
 from idservice.period import Period
 from idservice.verification.trust import TrustBundle
@@ -172,6 +173,10 @@ class Keys(Protocol):
 
     def issuing_bbs(self, period: Period, configuration: str) -> BbsIssuingKey | None:
         """Return the BBS key of a period, None where none is announced."""
+        ...
+
+    def may_issue(self, period: Period, configuration: str, *, now: UnixSeconds) -> bool:
+        """Say whether the register lets anything of a period be issued now."""
         ...
 
     def announced(self) -> Sequence[IssuingKey]:

@@ -155,14 +155,16 @@ class Issuer:
 
         Raises:
             ServiceError: `invalid_token`; the codes of `protocol`; `credential_request_denied`
-                for a withdrawn handle, a period issued already, or a retry with other keys or
-                another commitment; `unavailable` where the period's key is not here.
+                for a withdrawn handle, a period issued already, a retry with other keys or
+                another commitment, or while nothing may be issued; `unavailable` where the
+                period's key is not here.
         """
         now = self._stores.clock.now()
         present, _ = record.authorisation(self._stores.pending, token, now=now)
         request = protocol.parse_credential_request(body)
         if request.configuration != present.entitlement.configuration:
             raise ServiceError(Code.INVALID_CREDENTIAL_REQUEST)
+        self._check_issuing(present.entitlement.period, request.configuration, now)
         if request.configuration == catalogue.BBS_CONFIGURATION:
             return (self._bbs(token, present, protocol.verify_commitment(request)),)
         proven = protocol.verify_proofs(
@@ -196,6 +198,7 @@ class Issuer:
             raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
         with stores.lasting.serialised(handle.lock_id(shown.handle)) as unit:
             target = _renewable(unit, shown, now)
+            self._check_issuing(target, shown.announced.configuration, now)
             entitlement = Entitlement(
                 person=shown.person,
                 handle=shown.handle,
@@ -234,6 +237,11 @@ class Issuer:
                 until = model.quarter(today) + 4 * model.YEARS
                 unit.withdraw(handle.withdrawn_key(whose), quarter=until)
                 unit.count(Act.WITHDRAWN, quarter=model.quarter(today))
+
+    def _check_issuing(self, number: Period, configuration: str, now: UnixSeconds) -> None:
+        """Refuse while the register stops issuing, or where it dropped the period's key."""
+        if not self._keys.may_issue(number, configuration, now=now):
+            raise ServiceError(Code.CREDENTIAL_REQUEST_DENIED)
 
     def _batch(
         self, token: offer.Secret, present: Authorisation, proven: Proven

@@ -65,6 +65,7 @@ class CityKeys:
 
     def __init__(self, city: FakeCity) -> None:
         self.trust = city.trust
+        self.stopped = False
         self._keys = {
             (each.configuration, each.period): IssuingKey(
                 issuer=city.issuer,
@@ -86,6 +87,9 @@ class CityKeys:
 
     def issuing_bbs(self, number: Period, configuration: str) -> BbsIssuingKey | None:
         return self._bbs_keys.get((configuration, number))
+
+    def may_issue(self, number: Period, configuration: str, *, now: UnixSeconds) -> bool:
+        return not self.stopped and (configuration, number, now) != ("", 0, 0)
 
     def announced(self) -> Sequence[IssuingKey]:
         return tuple(self._keys.values())

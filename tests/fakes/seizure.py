@@ -71,6 +71,10 @@ class CityKeys:
         key = self.city.bbs_keys[period]
         return BbsIssuingKey(issuer=self.city.issuer, announced=found, secret_key=key)
 
+    def may_issue(self, period: Period, configuration: str, *, now: int) -> bool:
+        assert configuration
+        return now > 0 and period > 0
+
     def announced(self) -> list[IssuingKey]:
         found = [
             self.issuing(each.period, each.configuration) for each in self.city.trust.announced

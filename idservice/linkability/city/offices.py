@@ -15,8 +15,9 @@ from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from crypto.sealed import handle
 from idservice import period
-from idservice.apps import founding, keys, settings
+from idservice.apps import founding, settings
 from idservice.apps.founding import Chances
+from idservice.apps.issuer import Folder
 from idservice.apps.settings import City
 from idservice.issuer.service import Desk, Issuer, Stores
 from idservice.linkability.city import recording
@@ -74,7 +75,8 @@ class InMemory:
         self._chosen = chosen
         clock = FixedClock(time=NOW)
         found_settings = settings.issuer(folder / "issuer", environ={})
-        loaded = keys.load(found_settings.folder, issuer=found_settings.base_url)
+        own = Folder(found_settings, clock=clock)
+        loaded = own.current
         self._pending, self._lasting = recording.Pending(), recording.Lasting()
         stores = Stores(
             issuer=loaded.trust.issuer,
@@ -90,7 +92,7 @@ class InMemory:
         self._office = Office(
             desk=Desk(stores),
             issuer=Issuer(
-                stores, keys=loaded, nonce_key=loaded.nonce_key, tokens_per_minute=_UNLIMITED
+                stores, keys=own, nonce_key=loaded.nonce_key, tokens_per_minute=_UNLIMITED
             ),
             clock=clock,
             trust=loaded.trust,

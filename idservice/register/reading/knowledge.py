@@ -63,6 +63,17 @@ class Known:
             return None
         return Pinned(charter=self.loaded.in_force.charter_digest, seen=self.loaded.seen)
 
+    def goes_on_from(self, before: "Known") -> bool:
+        """Say whether this one, found on a city's own disk, is newer, and of the same register."""
+        if self.loaded is None or before.loaded is None:
+            return self.trust.version > before.trust.version
+        ours, theirs = self.loaded.seen, before.loaded.seen
+        if self.loaded.in_force.charter_digest != before.loaded.in_force.charter_digest:
+            return False
+        if ours.head.size < theirs.head.size or ours.version < theirs.version:
+            return False
+        return ours != theirs and self.loaded.checked >= before.loaded.checked
+
     def unchecked_since(self, *, now: UnixSeconds) -> date | None:
         """Return the last day on which witnesses knew nothing newer, if that is too long ago.
 
