@@ -8,7 +8,7 @@ do what is decided by signatures and in `service.py`; the desk is known by an AP
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import orjson
@@ -37,6 +37,16 @@ LARGEST_COMMENT: Final = 64 * 1024
 FRESH: Final = 30
 """Seconds that a page may be kept on its way."""
 
+_JSON: Final = "application/json"
+_FORM: Final = "application/x-www-form-urlencoded"
+_OF_THE_DESK: Final = frozenset({"/v1/answers", "/v1/removals"})
+_TYPES: Final[Mapping[str, object]] = {
+    "entry": "object",
+    "minutes": ["string", "null"],
+    "policy": ["object", "null"],
+    "proposal": "integer",
+}
+"""Of members that are no texts."""
 _HTML: Final = "text/html; charset=utf-8"
 _COMPLAINT: Final = frozenset({b"application/json", b"application/octet-stream"})
 _NUMBER: Final = 1 << 53
@@ -73,24 +83,30 @@ def router(office: RegisterOffice, *, base_url: str, desk_keys: tuple[bytes, ...
         ("/v1/complaints", counter.complaints_json, "Who asked for too much"),
     ):
         _add(routes, "GET", path, endpoint, told)
-    for path, act, told in (
-        ("/v1/proposals", counter.propose, "Propose (signed by a seat)"),
-        ("/v1/approvals", counter.approve, "Vote yes (signed by a seat)"),
-        ("/v1/enactments", counter.enact, "Enact (votes of the board)"),
-        ("/v1/withdrawals", counter.withdraw, "Withdraw (signed by the proposer)"),
-        ("/v1/routine", counter.routine, "Log a routine entry (signed by a delegated key)"),
-        ("/v1/proposals/{number}/comments", counter.comment, "Comment; no account"),
-        ("/proposals/{number}/comments", counter.comment_form, "Comment by a form"),
-        ("/v1/complaints", counter.complain, "Hand in a complaint of over-asking"),
-        ("/v1/answers", counter.answer, "Answer objections (desk)"),
-        ("/v1/removals", counter.remove, "Erase a comment's text (desk)"),
+    for path, act, told, body in (
+        ("/v1/proposals", counter.propose, "Propose (signed by a seat)", "entry impact_note"),
+        ("/v1/approvals", counter.approve, "Vote (signed by a seat)", "entry checkpoint minutes"),
+        ("/v1/enactments", counter.enact, "Enact (votes of the board)", "entry"),
+        ("/v1/withdrawals", counter.withdraw, "Withdraw (signed by the proposer)", "entry"),
+        ("/v1/routine", counter.routine, "Log routine (signed by a delegated key)", "entry"),
+        ("/v1/proposals/{number}/comments", counter.comment, "Comment; no account", "text"),
+        ("/proposals/{number}/comments", counter.comment_form, "Comment by a form", "text"),
+        ("/v1/complaints", counter.complain, "Hand in a complaint", "type request policy"),
+        ("/v1/answers", counter.answer, "Answer objections (desk)", "proposal text"),
+        ("/v1/removals", counter.remove, "Erase a comment (desk)", "comment reason"),
     ):
-        _add(routes, "POST", path, act, told)
+        _add(routes, "POST", path, act, told, body=_described(path, body.split()))
     return routes
 
 
 def _add(
-    routes: APIRouter, method: str, path: str, endpoint: Callable[..., object], told: str
+    routes: APIRouter,
+    method: str,
+    path: str,
+    endpoint: Callable[..., object],
+    told: str,
+    *,
+    body: dict[str, object] | None = None,
 ) -> None:
     described: dict[int | str, dict[str, object]] = {
         code: dict(PROBLEM_RESPONSE) for code in (400, 401, 403, 404, 413, 415, 422, 429, 503)
@@ -103,7 +119,25 @@ def _add(
         response_class=Response,
         status_code=200 if method == "GET" else 201,
         responses=described,
+        openapi_extra=body,
     )
+
+
+def _described(path: str, names: list[str]) -> dict[str, object]:
+    """Describe a body for the OpenAPI document: all members must be there, and no other."""
+    schema = {
+        "type": "object",
+        "required": names,
+        "properties": {name: {"type": _TYPES.get(name, "string")} for name in names},
+        "additionalProperties": False,
+    }
+    media_type = _JSON if path.startswith("/v1/") else _FORM
+    told: dict[str, object] = {
+        "requestBody": {"required": True, "content": {media_type: {"schema": schema}}}
+    }
+    if path in _OF_THE_DESK:
+        told["security"] = [{"desk": []}]
+    return told
 
 
 class _Counter:
@@ -309,7 +343,7 @@ def _page(content: str, *, kept: bool = True) -> Response:
 
 
 def _json(content: JsonObject, status: int = 200) -> Response:
-    answer = Response(canonical_json.serialize(content), status, media_type="application/json")
+    answer = Response(canonical_json.serialize(content), status, media_type=_JSON)
     return edge.cacheable(answer, seconds=FRESH) if status == 200 else answer  # noqa: PLR2004
 
 

@@ -120,12 +120,10 @@ def proposed(folder: Folder) -> int:
         desk = ["--desk-key", folder.path / "desk.key"]
         assert done("answer", number, folder.path / "answer.txt", *desk, *at)["witnessed"]
         early = run("approve", number, *signing(folder, "council-1"), *here, "--yes")
-        assert early.exit_code == 0
+        assert early.exit_code == 1
+        assert "a vote before then cannot count" in early.stderr
         enacted = run("enact", number, *here)
-        assert (enacted.exit_code, enacted.stderr.strip()) == (
-            1,
-            "The register refuses it: notice.",
-        )
+        assert (enacted.exit_code, enacted.stderr.strip()) == (1, "Nobody has voted yet.")
         assert isinstance(number, int)
         return number
 
@@ -221,6 +219,21 @@ def test_what_is_not_the_pinned_register_is_not_believed(
 )
 def test_misuse_ends_with_two(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
+
+
+def test_with_json_a_no_is_an_object_too(tmp_path: Path) -> None:
+    nowhere = ["--register", "http://127.0.0.1:1", "--charter", "00" * 32]
+    answered = run("show", *nowhere, "--json")
+    assert answered.exit_code == 2
+    assert json.loads(answered.stdout)["result"] == "no"
+    for name, content in (("x.txt", b"\xff"), ("long.txt", b"x" * (1 << 21)), ("e.txt", b"")):
+        (tmp_path / name).write_bytes(content)
+    at = ["--register", "http://127.0.0.1:1"]
+    assert run("comment", 1, tmp_path / "x.txt", *at).exit_code == 2
+    assert run("comment", 1, tmp_path / "long.txt", *at).exit_code == 2
+    told = ["remove", "00" * 32, "--reason", "spam", "--desk-key", tmp_path / "e.txt"]
+    assert run(*told, *at).exit_code == 2
+    assert run("comment", 1, "-", *at, stdin="Why?").exit_code == 2
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import jsonschema
 import pytest
+from fastapi.openapi.models import OpenAPI
 
 from crypto.encoding import base64
 from crypto.encoding.canonical_json import JsonObject
@@ -365,3 +367,14 @@ def test_reasons_are_listed_as_the_code_has_them() -> None:
     text = (Path(__file__).parents[3] / "docs" / "errors.md").read_text()
     section = text.split("## Why the register does not log an entry")[1].split("\n## ")[0]
     assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.MULTILINE)) == set(Reason)
+
+
+def test_the_document_describes_what_each_address_takes(shared: Open) -> None:
+    document = shared.client.get("/openapi.json").json()
+    OpenAPI.model_validate(document)
+    for act in MATRIX:
+        path, body = act(make(), "the seat")
+        operation = document["paths"][re.sub(r"/\d+", "/{number}", path)]["post"]
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        jsonschema.validate(body, schema)
+        assert ("security" in operation) == (path in {"/v1/answers", "/v1/removals"})
