@@ -1,6 +1,5 @@
 """`idservice audit`: does the machine hold what the documents say, and no more?"""
 
-import importlib
 import json
 import os
 import subprocess
@@ -13,38 +12,14 @@ from typing import Annotated, Final
 import httpx
 import typer
 from sqlalchemy.exc import SQLAlchemyError
-from typer._click import Command, Context  # Typer's own copy of Click; it has no public name
-from typer.core import TyperGroup
-from typing_extensions import override
 
 from idservice.auditor import comparison, folder, inventory, promises, results, schema, threats
 from idservice.auditor.model import Finding, Inventory, Kind, Problem, Trouble
+from idservice.cli import parts
 from idservice.web import redaction
 
-PARTS: Final = ("counts", "linkability")
-"""Commands in modules of their own, loaded when they are called for: they need much."""
-
-
-class _Parts(TyperGroup):
-    """Finds the commands that stand in modules of their own."""
-
-    @override
-    def list_commands(self, ctx: Context) -> list[str]:
-        """Name the commands."""
-        return [*super().list_commands(ctx), *PARTS]
-
-    @override
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        """Load one command."""
-        if cmd_name not in PARTS:
-            return super().get_command(ctx, cmd_name)
-        part = typer.Typer(rich_markup_mode=None, add_completion=False)
-        importlib.import_module(f"idservice.cli.{cmd_name}").register(part)
-        return typer.main.get_command(part)
-
-
 app = typer.Typer(
-    cls=_Parts,
+    cls=parts.later("counts", "linkability"),
     help="Compare the documents with the machine. Exit code 1: they differ.",
     no_args_is_help=True,
 )

@@ -12,7 +12,7 @@ from idservice import period
 from idservice.demonstration import household, stage, town
 from idservice.demonstration import story as stories
 from idservice.demonstration.narrator import Narrator
-from idservice.demonstration.scenes import attacks, pooling, reckoning, road
+from idservice.demonstration.scenes import attacks, deciding, pooling, reckoning, road
 from idservice.demonstration.stage import Stuck
 from idservice.demonstration.story import Story
 
@@ -43,6 +43,7 @@ def demo(
                 attacks.ask_too_much,
                 attacks.replay,
                 attacks.steal,
+                deciding.decide,
                 reckoning.search_everything,
                 reckoning.who_knows_what,
             ):

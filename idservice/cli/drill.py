@@ -54,8 +54,7 @@ def drill(
         raise typer.Exit(NO)
 
 
-def add(app: typer.Typer) -> None:
+def register(root: typer.Typer) -> None:
     """Put the command below `idservice register`."""
-    app.command("drill", epilog="Example: idservice register drill sunset mycity  (on a copy)")(
-        drill
-    )
+    epilog = "Example: idservice register drill sunset mycity  (on a copy)"
+    root.command("drill", epilog=epilog)(drill)

@@ -17,7 +17,7 @@ from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import CryptoError
 from idservice.apps import key_files
 from idservice.apps.governance import settings
-from idservice.cli import board, drill
+from idservice.cli import board
 from idservice.cli.board import (
     Access,
     Address,
@@ -271,5 +271,4 @@ def _first_line(path: Path) -> str:
 
 def register(root: typer.Typer) -> None:
     """Put the command below `idservice`."""
-    drill.add(app)
     root.add_typer(app, name="register")

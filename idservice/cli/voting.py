@@ -18,10 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from crypto.encoding import base64url, canonical_json, members
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
-from crypto.log import ed25519, note
+from crypto.instant import UnixSeconds
+from crypto.log import checkpoint, cosignature, ed25519, note
+from crypto.log.cosignature import Witnessed
+from crypto.log.note import Note
 from idservice import period
 from idservice.apps import key_files
-from idservice.cli import board
+from idservice.cli import board, parts
 from idservice.cli.board import (
     Access,
     Address,
@@ -55,6 +58,7 @@ from idservice.register.state import Course
 from idservice.verification import policy
 
 app = typer.Typer(
+    cls=parts.later("drill"),
     help="Propose, comment on, answer, vote on and enact changes; read what is in force.",
     no_args_is_help=True,
 )
@@ -266,11 +270,13 @@ def _statement(
     """Say what is voted on: what another seat voted on already, or what is published now.
 
     Votes count together only if they are over the same checkpoint, so a later voter takes the
-    first one's, after checking that it is one of this log and leaves no comment out.
+    first one's, after checking that it is one of this log and leaves no comment out. A vote from
+    before the notice is over would never count: none is signed, and nobody is held to one.
     """
     digest = None if minutes is None else entry.entry_digest(minutes.encode())
     day = None if hearing is None else policy.parse_day(hearing)
     voting = members.any_object(desk.counter.get(f"/v1/proposals/{course.index}").get("voting"))
+    begin = _notice_over(desk, course, voting)
     for each in members.array(voting.get("statements")):
         text = members.text(members.any_object(each).get("checkpoint"))
         signed = note.parse(text.encode())
@@ -278,8 +284,11 @@ def _statement(
             (said for said in course.votes if said.checkpoint == entry.note_digest(signed)), None
         )
         same = known is not None and (hearing is None or known.hearing == day)
-        if known is not None and same and (minutes is None or known.minutes == digest):
+        same = same and (minutes is None or known is None or known.minutes == digest)
+        if known is not None and same and _seen(desk, signed).earliest >= begin:
             return known, text
+    if desk.believed.in_force.earliest < begin:
+        raise Refused(f"Its notice lasts until {_day(begin)}; a vote before then cannot count.")
     signed = desk.believed.head.note
     size = desk.believed.head.checkpoint.head.size
     return (
@@ -293,6 +302,31 @@ def _statement(
         ),
         signed.octets().decode(),
     )
+
+
+def _notice_over(desk: Desk, course: Course, voting: JsonObject) -> UnixSeconds:
+    """Return from when on a vote can count, by the witnesses' clocks."""
+    if change.shrinks(course.proposal.change):
+        return UnixSeconds(0)
+    first = voting.get("c1")
+    if not isinstance(first, str):
+        raise Refused("No witnesses have cosigned it yet; its notice has not begun.")
+    begun = _seen(desk, note.parse(first.encode())).latest
+    return UnixSeconds(begun + desk.believed.register.charter.notice_s)
+
+
+def _seen(desk: Desk, published: Note) -> Witnessed:
+    """Say when a quorum saw a checkpoint."""
+    charter = desk.believed.register.charter
+    return cosignature.verify_quorum(
+        checkpoint.verify(published, log=charter.log),
+        policy=charter.witness_policy,
+        now=UnixSeconds(cosignature.LATEST),
+    )
+
+
+def _day(moment: UnixSeconds) -> str:
+    return period.day(UnixSeconds(moment + period.DAY - 1)).isoformat()
 
 
 def _enactment(course: Course, voting: JsonObject) -> JsonObject:

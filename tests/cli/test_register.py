@@ -120,10 +120,9 @@ def proposed(folder: Folder) -> int:
         desk = ["--desk-key", folder.path / "desk.key"]
         assert done("answer", number, folder.path / "answer.txt", *desk, *at)["witnessed"]
         early = run("approve", number, *signing(folder, "council-1"), *here, "--yes")
-        assert early.exit_code == 1
-        assert "a vote before then cannot count" in early.stderr
+        assert (early.exit_code, "Its notice lasts until" in early.stderr) == (1, True)
         enacted = run("enact", number, *here)
-        assert (enacted.exit_code, enacted.stderr.strip()) == (1, "Nobody has voted yet.")
+        assert (enacted.exit_code, "Nobody has voted yet" in enacted.stderr) == (1, True)
         assert isinstance(number, int)
         return number
 
