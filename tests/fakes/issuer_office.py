@@ -100,6 +100,7 @@ class Office:
     """Everything about one issuer."""
 
     city: FakeCity
+    keys: CityKeys
     clock: HandClock
     desk: Desk
     issuer: Issuer
@@ -290,6 +291,7 @@ def make(
     )
     office = Office(
         city=city,
+        keys=keys,
         clock=clock,
         desk=Desk(stores),
         issuer=Issuer(stores, keys=keys, nonce_key=NONCE_KEY, tokens_per_minute=tokens_per_minute),
