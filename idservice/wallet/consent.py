@@ -9,45 +9,17 @@ import textwrap
 from collections.abc import Sequence
 from typing import Final
 
-from idservice import catalogue, period
-from idservice.catalogue import Purpose
+from idservice import labels, period
 from idservice.wallet.question import Question
 
 WIDTH: Final = 78
 
 _LABEL_WIDTH = 10
 
-_PURPOSES: Final = {
-    Purpose.RESIDENT_SERVICE: "a service for residents",
-    Purpose.LIBRARY_MEMBERSHIP: "library membership",
-    Purpose.AGE_CHECK: "an age check",
-    Purpose.ACCOUNT_OPENING: "opening an account",
-    Purpose.CLINIC_REGISTRATION: "registration at a clinic",
-    Purpose.SCHOOL_ENROLMENT: "enrolment at a school",
-    Purpose.IDENTITY_CHECK: "an identity check",
-}
-
-_CLAIMS: Final = {
-    "given_name": "given name",
-    "family_name": "family name",
-    "birth_date": "date of birth",
-    **{f"age_over_{age}": f"that you are {age} or older" for age in catalogue.AGE_THRESHOLDS},
-    "resident": "that you live in the city",
-    "locality": "town",
-    "portrait": "photograph",
-    "gender": "gender",
-    "address.care_of": "address: care of",
-    "address.street_address": "address: street",
-    "address.postal_code": "address: postal code",
-    "address.locality": "address: town",
-    "renewal_handle": "renewal handle (for the issuer only)",
-    "enrolled_until": "enrolled until (for the issuer only)",
-}
-
 
 def label(claim: str) -> str:
     """Return what a claim of the catalogue is called."""
-    return _CLAIMS[claim]
+    return labels.CLAIMS[claim]
 
 
 def notice(notices: dict[str, str], languages: Sequence[str]) -> str:
@@ -79,7 +51,7 @@ def text(
     rows: list[tuple[str, str]] = [
         ("Who", policy.verifier),
         ("", question.request.client_id),
-        ("Why", f"{_PURPOSES[policy.purpose]}, {policy.place}"),
+        ("Why", f"{labels.PURPOSES[policy.purpose]}, {policy.place}"),
         ("", notice(dict(policy.notice), languages)),
         ("Kept", "nothing" if policy.retention == "none" else policy.retention),
     ]
