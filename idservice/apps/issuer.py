@@ -25,8 +25,9 @@ from crypto.instant import UnixSeconds
 from crypto.x509 import chain, x5c
 from crypto.x509.profile import Role
 from idservice import catalogue, period
-from idservice.apps import enforcement, keys
+from idservice.apps import keys
 from idservice.apps.keys import IssuerKeys
+from idservice.apps.register import enforcement
 from idservice.apps.settings import IssuerSettings, UnusableSettings
 from idservice.auditor import schema
 from idservice.clock import Clock

@@ -23,7 +23,8 @@ from crypto.entropy import RandomBytes
 from crypto.errors import CryptoError, Malformed
 from crypto.jose import jws
 from crypto.x509 import chain, profile
-from idservice.apps import enforcement, key_files
+from idservice.apps import key_files
+from idservice.apps.register import enforcement
 from idservice.apps.settings import UnusableSettings, VerifierSettings
 from idservice.auditor import schema
 from idservice.clients import status_lists
