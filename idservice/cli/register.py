@@ -163,8 +163,8 @@ def show(
             "in_force": told,
         }
         texts = [
-            f"{plain_words.title(each.change)}\n{board.lines(plain_words.rows(each.change))}"
-            for each in holding
+            f"{title}\n{board.lines((*rows, *more))}"
+            for title, rows, more in (plain_words.holding(each.change) for each in holding)
         ]
         board.show(value, "\n\n".join([_standing(desk), *texts]), as_json=as_json)
 

@@ -30,7 +30,6 @@ from idservice.governance.view import (
     Vote,
 )
 from idservice.register import change, entry, state, wire
-from idservice.register.change import PolicyChange
 from idservice.register.charter import Charter
 from idservice.register.entry import (
     Answer,
@@ -200,12 +199,7 @@ class _Told:
 
     def _holding(self, record: Record) -> InForce:
         proposed = self._courses.get(record.digest)
-        decided = record.change
-        if isinstance(decided, PolicyChange):
-            title, rows = decided.policy.verifier, plain_words.policy_rows(decided.policy)
-            more = plain_words.technical_rows(decided.policy)
-        else:
-            title, rows, more = plain_words.title(decided), plain_words.rows(decided), ()
+        title, rows, more = plain_words.holding(record.change)
         return InForce(
             subject=record.subject,
             title=title,

@@ -66,6 +66,24 @@ def title(change: Change) -> str:
     return _TITLES[type(change)](change)
 
 
+def holding(change: Change) -> tuple[str, Rows, Rows]:
+    """Say what holds once a change is in force: a title, the rows, and more in every detail."""
+    match change:
+        case PolicyChange():
+            return change.policy.verifier, policy_rows(change.policy), technical_rows(change.policy)
+        case Announcement():
+            last = last_day(change.exp)
+            title_ = f"Keys for {change.configuration}, period {change.period}"
+            return title_, (("Cards last until", last),), rows(change)
+        case ClaimChange():
+            stands = "stands" if change.issued else "does not stand"
+            claim = labels.CLAIMS[change.claim]
+            return f"In cards: {claim}", ((claim.capitalize(), f"{stands} in new cards"),), ()
+        case _:
+            found = _HOLDING.get(type(change))
+            return title(change) if found is None else found, rows(change), ()
+
+
 def subject(text: str) -> str:
     """Say what a change is about."""
     kind, _, name = text.partition(":")
@@ -236,6 +254,14 @@ _TITLES: Final[Mapping[type, Callable[[Any], str]]] = {
     WindDown: lambda _: "End the programme: issue nothing any more",
     Delegation: lambda change: f"Let the key {change.label} log routine entries by itself",
     Drop: lambda change: f"Take out of force: {subject(change.subject)}",
+}
+_HOLDING: Final[Mapping[type, str]] = {
+    Parameters: "How long periods and lists last",
+    Inventory: "What may be kept",
+    CharterChange: "The charter",
+    SuspendIssuing: "Issuing is stopped for a time",
+    ResumeIssuing: "Cards are issued",
+    WindDown: "The programme has ended",
 }
 _SUBJECTS: Final[Mapping[str, str]] = {
     "policy": "the policy",

@@ -163,7 +163,7 @@ def test_a_delegated_key_logs_what_it_may_and_no_more(office: Office) -> None:
     assert office.office.face().events[-1 - logged.number].type == "routine"
     assert office.entries()[-1].type == "summary"
     titles = [each.title for each in office.office.face().others]
-    assert any(each.startswith("Announce keys for") for each in titles)
+    assert any(each.startswith("Keys for") for each in titles)
 
 
 def test_without_witnesses_nothing_holds_and_it_is_said(office: Office) -> None:

@@ -167,3 +167,12 @@ def test_ends_are_said_as_days() -> None:
     assert plain_words.last_day(state.end_of(date(2027, 3, 1))) == "2027-03-01"
     assert plain_words.subject("announced:resident_bbs:14") == "the issuer key resident_bbs:14"
     assert isinstance(notaries.log_key("a-key").public_key, PublicKey)
+
+
+@pytest.mark.parametrize("name", [*SAID, "announced"])
+def test_what_holds_has_a_title_of_its_own(name: str) -> None:
+    decided = announced() if name == "announced" else change.parse(SAID[name])
+    title, rows, _more = plain_words.holding(decided)
+    assert title
+    assert not title.startswith(("Change", "Announce", "Put into"))
+    assert rows
