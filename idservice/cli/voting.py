@@ -184,7 +184,7 @@ def enact(
     with board.exits(as_json=as_json), board.opened(access) as desk:
         course = desk.course(number)
         voting = desk.counter.get(f"/v1/proposals/{number}").get("voting")
-        said = _enactment(course, members.any_object(voting))
+        said = _enactment(desk, course, members.any_object(voting))
         octets = canonical_json.serialize({"entry": said})
         board.tell_logged(desk.counter.post("/v1/enactments", octets), as_json=as_json)
 
@@ -329,12 +329,18 @@ def _day(moment: UnixSeconds) -> str:
     return period.day(UnixSeconds(moment + period.DAY - 1)).isoformat()
 
 
-def _enactment(course: Course, voting: JsonObject) -> JsonObject:
-    """Put an enactment together from the statement with the most votes."""
+def _enactment(desk: Desk, course: Course, voting: JsonObject) -> JsonObject:
+    """Put an enactment together from the statement with the most votes, those too early last."""
     found = [members.any_object(each) for each in members.array(voting.get("statements"))]
     if not found:
         raise Refused("Nobody has voted yet.")
-    most = max(found, key=lambda each: len(members.array(each.get("votes"))))
+    begin = _notice_over(desk, course, voting)
+
+    def weight(each: JsonObject) -> tuple[bool, int]:
+        c2 = note.parse(members.text(each.get("checkpoint")).encode())
+        return _seen(desk, c2).earliest >= begin, len(members.array(each.get("votes")))
+
+    most = max(found, key=weight)
     statement = dict(members.any_object(most.get("statement")))
     del statement["checkpoint"]
     shrinks = change.shrinks(course.proposal.change)
