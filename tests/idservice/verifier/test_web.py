@@ -1,5 +1,7 @@
 """The verifier's counter over HTTP (DESIGN, section 8)."""
 
+from datetime import date
+
 import orjson
 import pytest
 
@@ -60,6 +62,22 @@ def test_verify_accepts(office: Office, client: Client) -> None:
     assert answer.headers["content-type"] == "application/json"
     spaced = orjson.dumps(item(office), option=orjson.OPT_INDENT_2)
     assert client.post("/v1/verify", content=spaced, headers=JSON).json() == ACCEPTED
+
+
+def test_stale_bundle_is_told_wherever_something_is_accepted(
+    office: Office, client: Client
+) -> None:
+    told = {**ACCEPTED, "not_checked_since": "2026-11-20"}
+    office.knowledge.unchecked = date(2026, 11, 20)
+    assert client.post("/v1/verify", json=item(office)).json() == told
+    batch = {"items": [item(office), item(office, presentation="a~")]}
+    results = client.post("/v1/verify/batch", json=batch).json()["items"]
+    assert results == [told, {"result": "refused", "code": "malformed"}]
+    started = office.start()
+    office.service.respond(
+        offices.identifier(started), offices.answer(office, office.open_request(started))
+    )
+    assert office.service.collect(started.answer_secret, None) == told
 
 
 @pytest.mark.parametrize(
