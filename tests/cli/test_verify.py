@@ -1,6 +1,5 @@
 """`idservice verify`: yes, no and misuse, from files alone."""
 
-import dataclasses
 import json
 from pathlib import Path
 
@@ -169,9 +168,7 @@ def test_what_a_terminal_would_act_on_is_written_out(city: FakeCity, folder: Pat
 @pytest.fixture(scope="module")
 def traceless() -> FakeCity:
     made = bbs_city.make(library_card={"pseudonym": "member"})
-    bundle = made.sign_bundle({**made.payload, "demonstration": True})
-    known = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
-    return dataclasses.replace(made, bundle=bundle, trust=known)
+    return made.saying({**made.payload, "demonstration": True})
 
 
 @pytest.fixture

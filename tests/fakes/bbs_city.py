@@ -3,7 +3,6 @@
 The wallet's own way of showing stands in `idservice/wallet`; here every part can be made wrong.
 """
 
-import dataclasses
 import functools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from idservice import catalogue
 from idservice.errors import Refusal
 from idservice.issuer import claims
 from idservice.period import Period
-from idservice.verification import showing, status, trust, verify
+from idservice.verification import showing, status, verify
 from idservice.verification.status import KeptLists
 from tests.fakes import city as cities
 from tests.fakes.city import FakeCity
@@ -51,9 +50,7 @@ def make(**changes: Mapping[str, JsonValue]) -> FakeCity:
             if isinstance(one, dict)
         ],
     }
-    bundle = city.sign_bundle(payload)
-    known = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
-    return dataclasses.replace(city, payload=payload, bundle=bundle, trust=known)
+    return city.saying(payload)
 
 
 @functools.cache

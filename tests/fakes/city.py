@@ -5,6 +5,7 @@ run; a test that wants something wrong changes one thing, by `dataclasses.replac
 with `certificates`.
 """
 
+import dataclasses
 import functools
 import hashlib
 import itertools
@@ -40,6 +41,7 @@ from idservice.verification import policy, trust
 from idservice.verification.policy import Policy
 from idservice.verification.trust import Announced, AnnouncedBbs, AnnouncedStatus, TrustBundle
 from tests.fakes.certificates import der, ed, p256
+from tests.fakes.city_register import CityRegister
 
 NOW = UnixSeconds(1_800_000_000)
 """2027-01-15 08:00 UTC."""
@@ -101,9 +103,16 @@ class FakeCity:
     verifiers: Mapping[str, FakeVerifier]
     """`library`, `bar` and `bank`."""
     payload: JsonObject
-    bundle: bytes
+    plain: bytes
+    """What the root signed, without the register."""
     trust: TrustBundle
+    register: CityRegister
     random_bytes: RandomBytes
+
+    @property
+    def bundle(self) -> bytes:
+        """What the city publishes: with the register."""
+        return self.register.bundled(self.plain)
 
     @property
     def period(self) -> Period:
@@ -226,8 +235,18 @@ class FakeCity:
             signer=jws.es256_signer(self.status_key),
         )
 
+    def saying(self, payload: JsonObject) -> "FakeCity":
+        """Return the city with another bundle."""
+        plain = self.sign_plain(payload)
+        known = trust.parse(plain, root_fingerprint=None, at_least_version=None)
+        return dataclasses.replace(self, payload=payload, plain=plain, trust=known)
+
     def sign_bundle(self, payload: JsonObject) -> bytes:
-        """Sign another bundle with the root's key."""
+        """Sign another bundle with the root's key; what is new in it the board decides before."""
+        return self.register.bundled(self.sign_plain(payload))
+
+    def sign_plain(self, payload: JsonObject) -> bytes:
+        """Sign another bundle with the root's key, without the register."""
         return trust.write(payload, root_der=der(self.root.certificate), sign=self.root_key.sign)
 
 
@@ -309,7 +328,7 @@ def make(*, now: UnixSeconds = NOW, issuer: str = ISSUER, demonstration: bool = 
         "announced": announced,
         "policies": [policy.write(each.policy) for each in verifiers.values()],
     }
-    bundle = trust.write(payload, root_der=der(root.certificate), sign=root_key.sign)
+    plain = trust.write(payload, root_der=der(root.certificate), sign=root_key.sign)
     return FakeCity(
         now=now,
         issuer=issuer,
@@ -323,8 +342,15 @@ def make(*, now: UnixSeconds = NOW, issuer: str = ISSUER, demonstration: bool = 
         metadata_x5c=x5c.encode([metadata_leaf]),
         verifiers=MappingProxyType(verifiers),
         payload=payload,
-        bundle=bundle,
-        trust=trust.parse(bundle, root_fingerprint=None, at_least_version=None),
+        plain=plain,
+        trust=trust.parse(plain, root_fingerprint=None, at_least_version=None),
+        register=CityRegister(
+            payload,
+            root=root_key,
+            certificate=der(root.certificate),
+            policies=[each.policy for each in verifiers.values()],
+            now=now,
+        ),
         random_bytes=chance(),
     )
 

@@ -1,12 +1,10 @@
 """A resident with a wallet at work: everything in memory, a clock that stands still."""
 
-import dataclasses
 from dataclasses import dataclass, field
 
 from crypto.encoding.canonical_json import JsonValue
 from crypto.instant import UnixSeconds
 from idservice import catalogue
-from idservice.verification import trust
 from idservice.wallet.model import Card
 from idservice.wallet.service import WalletService
 from tests.fakes import city as fake_city
@@ -66,10 +64,7 @@ def taking_bbs(city: FakeCity, *, label: str | None = "member") -> FakeCity:
         both = {"formats": [*reversed(catalogue.FORMATS)], "status_max_age_s": None}
         named = {"pseudonym": label} if one["id"] == "library-card" else {}
         changed.append({**one, **both, **named})
-    payload = {**city.payload, "policies": changed}
-    bundle = city.sign_bundle(payload)
-    pinned = trust.parse(bundle, root_fingerprint=None, at_least_version=None)
-    return dataclasses.replace(city, payload=payload, bundle=bundle, trust=pinned)
+    return city.saying({**city.payload, "policies": changed})
 
 
 def make(city: FakeCity) -> Holder:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 from crypto.encoding import base64url, members
 from crypto.encoding.canonical_json import JsonObject
@@ -34,7 +35,9 @@ from idservice.register.state import InForce
 from idservice.verification import policy
 from idservice.verification.policy import Policy
 from tests.fakes import notaries
-from tests.fakes.city import FakeCity
+
+if TYPE_CHECKING:  # a city has a register of this kind itself
+    from tests.fakes.city import FakeCity
 
 ORIGIN = "log.example/register"
 BEGIN = 1_767_571_200
@@ -267,7 +270,9 @@ def leaves(entries: Sequence[bytes]) -> partial.PartialTree:
     return partial.whole(map(tree.leaf_hash, entries))
 
 
-def of_city(made: FakeCity, *, policies: Sequence[Policy] | None = None, sitting: int = 40) -> City:
+def of_city(
+    made: "FakeCity", *, policies: Sequence[Policy] | None = None, sitting: int = 40
+) -> City:
     """Return a register in which all that a city's bundle says was decided, summary included.
 
     Args:
@@ -312,8 +317,8 @@ def of_city(made: FakeCity, *, policies: Sequence[Policy] | None = None, sitting
 
 
 def bundled(
-    made: FakeCity, city: City, *, payload: JsonObject | None = None, earlier: Sequence[int] = ()
+    made: "FakeCity", city: City, *, payload: JsonObject | None = None, earlier: Sequence[int] = ()
 ) -> bytes:
     """Return the city's bundle with the register beside it."""
-    signed = made.bundle if payload is None else made.sign_bundle(payload)
+    signed = made.plain if payload is None else made.sign_plain(payload)
     return bundle.write(signed, entries=city.entries, head=city.note(), earlier=earlier)

@@ -144,7 +144,7 @@ def test_leaving_out_that_a_policy_was_dropped_is_refused() -> None:
 
 def carrying(register: City, indices: frozenset[int]) -> bytes:
     """Write a bundle that carries these entries and no others."""
-    whole = bundle.write(MADE.bundle, entries=register.entries, head=register.note(), earlier=())
+    whole = bundle.write(MADE.plain, entries=register.entries, head=register.note(), earlier=())
     known = registers.leaves(register.entries)
     entries = [[index, base64url.encode(register.entries[index])] for index in sorted(indices)]
     sizes = frozenset(range(1, len(register.entries) + 1))
@@ -336,7 +336,7 @@ def test_a_log_that_only_the_city_cosigns_says_demonstration() -> None:
 
 def test_too_few_witnesses_are_refused() -> None:
     alone = bundle.write(
-        MADE.bundle,
+        MADE.plain,
         entries=REGISTER.entries,
         head=REGISTER.note(by=registers.QUORUM[:1]),
         earlier=(),
@@ -387,7 +387,7 @@ def test_changed_entry_is_refused() -> None:
 
 
 def test_bundle_that_is_too_large_or_not_canonical_is_malformed() -> None:
-    for data in (bytes(bundle.LARGEST + 1), DATA + b" ", MADE.bundle, b"{}"):
+    for data in (bytes(bundle.LARGEST + 1), DATA + b" ", MADE.plain, b"{}"):
         with pytest.raises(Malformed):
             load(data)
 

@@ -100,7 +100,7 @@ def test_a_root_that_is_no_city_root_is_refused() -> None:
 
 @given(st.data())
 def test_every_changed_octet_is_refused(data: st.DataObject) -> None:
-    changed = bytearray(CITY.bundle)
+    changed = bytearray(CITY.plain)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
     with pytest.raises(CryptoError):
         parse(bytes(changed))

@@ -176,6 +176,7 @@ def test_refused_renewal_is_told_in_words(holder):
 def test_bundle_without_the_next_period_shows_the_issuer_nothing(holder):
     following = holder.city.period + 1
     kept = [one for one in holder.city.payload["announced"] if one["period"] < following]
+    holder.city.register.at(holder.clock.time)
     data = holder.city.sign_bundle({**holder.city.payload, "version": 8, "announced": kept})
     holder.service.pin(data, root_fingerprint=None)
     with pytest.raises(Declined, match="take a newer one"):
