@@ -195,10 +195,10 @@ def test_a_founding_policy_that_outlives_the_charter_is_refused(tmp_path: Path) 
 
 
 def test_a_city_of_others_is_not_read(city: Registered) -> None:
-    (city.folder / publication.BUNDLE).write_bytes(city.made.bundle)
+    (city.folder / publication.BUNDLE).write_bytes(city.made.plain)
     with pytest.raises(UnusableSettings, match=r"bundle\.json"):
         publication.read(city.folder, now=NOW)
     with pytest.raises(UnusableSettings, match="not what was published"):
         city.publish()
     with pytest.raises(CryptoError):
-        bundle.load(city.made.bundle, pin=None, seen=None, now=NOW)
+        bundle.load(city.made.plain, pin=None, seen=None, now=NOW)
