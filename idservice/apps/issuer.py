@@ -87,8 +87,6 @@ class Folder:
     def may_issue(self, number: Period, configuration: str, *, now: UnixSeconds) -> bool:
         """Say whether the register lets anything of a period be issued now."""
         in_force = self._known.in_force
-        if in_force is None:
-            return True
         allowed = in_force.may_issue(configuration=configuration, period=number)
         return allowed and in_force.stopped(now=now) is None
 

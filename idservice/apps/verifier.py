@@ -33,6 +33,7 @@ from idservice.clock import Clock
 from idservice.storage import engine
 from idservice.storage import verifier as storage
 from idservice.verification import openid4vp
+from idservice.verification.trust import TrustBundle
 from idservice.verifier import model, web
 from idservice.verifier.service import Verifier
 from idservice.web import application, timers
@@ -84,10 +85,12 @@ def assemble(
     knowledge = PublishedKnowledge(settings.folder, fetch=fetch)
     try:
         knowledge.load(now=clock.now())
-        identity = _identity(settings, certificates, knowledge, clock)
+        known = knowledge.known()
+        if known is None:
+            raise UnusableSettings("without bundle.json there is no charter to act on")
+        identity = _identity(settings, certificates, known.trust, clock)
     except (CryptoError, ValueError) as error:
         raise UnusableSettings(f"the verifier's folder does not fit together ({error})") from error
-    known = knowledge.known()
     enforcement.check_software(known)
     enforcement.check_policies(known, settings.verifier.policies, now=clock.now())
     if settings.database.startswith("sqlite:"):
@@ -184,7 +187,7 @@ def _certificates(settings: VerifierSettings) -> list[x509.Certificate]:
 def _identity(
     settings: VerifierSettings,
     certificates: list[x509.Certificate],
-    knowledge: PublishedKnowledge,
+    trust: TrustBundle,
     clock: Clock,
 ) -> model.Identity:
     """Name the verifier; `model.Identity` checks that the name fits certificate and address.
@@ -202,9 +205,7 @@ def _identity(
         names = profile.names(certificates[0], role=profile.Role.VERIFIER)
         if host not in names.dns_names:
             raise Malformed("the certificate names another host than the base address")
-    bundle = knowledge.trust()
-    if bundle is not None:
-        chain.verify(path, root=bundle.root, role=profile.Role.VERIFIER, now=clock.now())
+    chain.verify(path, root=trust.root, role=profile.Role.VERIFIER, now=clock.now())
     return model.Identity(
         client_id=client_id,
         x5c=path,

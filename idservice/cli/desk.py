@@ -117,8 +117,6 @@ def check_issuing(known: Known, *, configuration: str, now: UnixSeconds) -> None
     """
     check_announced(known.trust, configuration=configuration, now=now)
     in_force = known.in_force
-    if in_force is None:
-        return
     why = in_force.stopped(now=now)
     if why is not None:
         raise NotEnrolled(f"by the register nothing is issued now: {why.value}")

@@ -120,7 +120,7 @@ def _pinned(path: Path | None) -> Pinned | None:
 
 
 def _keep(path: Path | None, found: Known) -> None:
-    if path is None or found.pinned is None:
+    if path is None:
         return
     try:
         trust_file.write(path, knowledge.write_pinned(found.pinned))

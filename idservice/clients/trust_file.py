@@ -55,10 +55,7 @@ class TrustFile:
         before = self._known
         if before is None or data == before.data:
             return False
-        told = Told()
-        if before.loaded is None:
-            told = Told(root=before.trust.root_fingerprint, version=before.trust.version)
-        found = knowledge.take(data, pinned=self._pinned, told=told, now=now)
+        found = knowledge.take(data, pinned=self._pinned, told=Told(), now=now)
         if found.trust.issuer != before.trust.issuer:
             raise Refused("a bundle of another issuer")
         if found.trust.version == before.trust.version and found.trust != before.trust:
@@ -69,7 +66,7 @@ class TrustFile:
 
     def _keep(self, found: Known) -> None:
         self._known = found
-        if found.pinned is not None and found.pinned != self._pinned:
+        if found.pinned != self._pinned:
             write(self._folder / PINNED, knowledge.write_pinned(found.pinned))
             self._pinned = found.pinned
 

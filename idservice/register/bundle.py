@@ -77,15 +77,6 @@ class Loaded:
         return period.day(self.checked) if _is_stale(self.in_force, now=now) else None
 
 
-def has_register(data: bytes) -> bool:
-    """Say whether the register stands in a bundle.
-
-    Raises:
-        Malformed: it is not canonical JSON.
-    """
-    return trust.REGISTER in members.any_object(_json(data))
-
-
 def load(
     data: bytes,
     *,
@@ -284,14 +275,10 @@ def _is_stale(in_force: InForce, *, now: UnixSeconds) -> bool:
     return now > in_force.current + in_force.charter.offline_days * DAY
 
 
-def _json(data: bytes) -> JsonValue:
+def _outer(data: bytes) -> JsonObject:
     if len(data) > LARGEST:
         raise Malformed("bundle too large")
-    return canonical_json.parse_canonical(data)
-
-
-def _outer(data: bytes) -> JsonObject:
-    return members.exact(_json(data), _BUNDLE)
+    return members.exact(canonical_json.parse_canonical(data), _BUNDLE)
 
 
 def _policies(payload: JsonObject) -> Mapping[str, JsonValue]:

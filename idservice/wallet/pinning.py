@@ -13,16 +13,12 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final
 
-from idservice import period
 from idservice.clock import Clock
 from idservice.register.reading import knowledge
 from idservice.register.reading.knowledge import Known, Told
 from idservice.register.state import Stopped
 from idservice.wallet.model import Declined, Unusable, Wallet, understood
 from idservice.wallet.ports import WalletStore
-
-STALE_AFTER_DAYS: Final = 7
-"""A bundle without a register is shown as "not checked since DATE" when it is older than this."""
 
 _STOPPED: Final[Mapping[Stopped, str]] = MappingProxyType(
     {
@@ -75,10 +71,6 @@ class Pinning:
         wallet = self._store.load()
         _check_told(wallet, root, charter)
         told = Told(root=root, charter=charter)
-        if wallet.pinned is None and wallet.bundle:
-            told = dataclasses.replace(
-                told, root=wallet.root_fingerprint, version=self.known().trust.version
-            )
         with understood("The trust bundle"):
             found = knowledge.take(data, pinned=wallet.pinned, told=told, now=self._clock.now())
         self._store.save(
@@ -94,11 +86,7 @@ class Pinning:
 
     def unchecked_since(self) -> date | None:
         """Return since when nothing newer could be known, if that is too long ago."""
-        known, now = self.known(), self._clock.now()
-        if known.loaded is not None:
-            return known.unchecked_since(now=now)
-        day = known.trust.day
-        return day if (period.day(now) - day).days > STALE_AFTER_DAYS else None
+        return self.known().unchecked_since(now=self._clock.now())
 
     def check_issuing(self) -> None:
         """Refuse to ask for a card of a city that issues none.
@@ -106,8 +94,7 @@ class Pinning:
         Raises:
             Declined: and why.
         """
-        in_force = self.known().in_force
-        why = None if in_force is None else in_force.stopped(now=self._clock.now())
+        why = self.known().in_force.stopped(now=self._clock.now())
         if why is not None:
             raise Declined(f"The city issues nothing now: {_STOPPED[why]}.")
 

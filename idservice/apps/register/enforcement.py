@@ -18,18 +18,15 @@ from idservice.apps.register import software
 from idservice.apps.settings import UnusableSettings
 from idservice.auditor import folder, inventory, schema
 from idservice.register.reading.knowledge import Known
-from idservice.register.state import InForce
 
 
-def check_software(known: Known | None) -> None:
+def check_software(known: Known) -> None:
     """Refuse to start without a charter, or as another software than the one registered.
 
     Raises:
         UnusableSettings: why.
     """
-    in_force = _in_force(known)
-    if in_force is None:
-        return
+    in_force = known.in_force
     own = software.component()
     registered = in_force.components.get(own.name)
     if registered is None:
@@ -52,16 +49,14 @@ def check_software(known: Known | None) -> None:
         raise UnusableSettings("the data inventory is another than the one enacted")
 
 
-def check_columns(known: Known | None, databases: Iterable[Engine], *, office: str) -> None:
+def check_columns(known: Known, databases: Iterable[Engine], *, office: str) -> None:
     """Refuse to run on a database with a column that the board did not enact.
 
     Raises:
         UnusableSettings: with the names of the columns.
     """
-    in_force = _in_force(known)
-    if in_force is None or in_force.inventory is None:
-        return
-    enacted = frozenset(in_force.inventory.columns)
+    inventory_in_force = known.in_force.inventory
+    enacted = frozenset(inventory_in_force.columns if inventory_in_force else ())
     places = [f"{office}.{stem}" for stem in folder.DATABASES[office]]
     try:
         live = [column for each in databases for column in schema.columns(each)]
@@ -72,14 +67,12 @@ def check_columns(known: Known | None, databases: Iterable[Engine], *, office: s
         raise UnusableSettings(f"columns that were not enacted: {', '.join(sorted(beyond))}")
 
 
-def check_policies(known: Known | None, configured: Iterable[str], *, now: UnixSeconds) -> None:
+def check_policies(known: Known, configured: Iterable[str], *, now: UnixSeconds) -> None:
     """Refuse to start with a policy that is not in force.
 
     Raises:
         UnusableSettings: with the names of the policies.
     """
-    if known is None or _in_force(known) is None:
-        return
     today = period.day(now)
     missing = [
         name
@@ -88,7 +81,3 @@ def check_policies(known: Known | None, configured: Iterable[str], *, now: UnixS
     ]
     if missing:
         raise UnusableSettings(f"policies that are not in force: {', '.join(sorted(missing))}")
-
-
-def _in_force(known: Known | None) -> InForce | None:
-    return None if known is None else known.in_force

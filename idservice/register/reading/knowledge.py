@@ -17,7 +17,6 @@ from idservice.register import bundle, charter
 from idservice.register.bundle import Loaded, Seen
 from idservice.register.entry import Digest
 from idservice.register.state import InForce
-from idservice.verification import trust
 from idservice.verification.trust import TrustBundle
 
 _PINNED: Final = frozenset({"charter", "seen"})
@@ -31,8 +30,6 @@ class Told:
     """SHA-256 of the root certificate."""
     charter: Digest | None = None
     """SHA-256 of entry 0."""
-    version: int | None = None
-    """The version last seen, of a bundle without a register."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,25 +45,25 @@ class Known:
     """A bundle that was taken over; only `take` and `own` make it."""
 
     data: bytes = field(repr=False)
-    trust: TrustBundle
-    loaded: Loaded | None
+    loaded: Loaded
 
     @property
-    def in_force(self) -> InForce | None:
+    def trust(self) -> TrustBundle:
+        """What the root signed; all of it is in force."""
+        return self.loaded.trust
+
+    @property
+    def in_force(self) -> InForce:
         """What is in force by the register in the bundle."""
-        return None if self.loaded is None else self.loaded.in_force
+        return self.loaded.in_force
 
     @property
-    def pinned(self) -> Pinned | None:
+    def pinned(self) -> Pinned:
         """What is to be kept."""
-        if self.loaded is None:
-            return None
         return Pinned(charter=self.loaded.in_force.charter_digest, seen=self.loaded.seen)
 
     def goes_on_from(self, before: "Known") -> bool:
         """Say whether this one, found on a city's own disk, is newer, and of the same register."""
-        if self.loaded is None or before.loaded is None:
-            return self.trust.version > before.trust.version
         ours, theirs = self.loaded.seen, before.loaded.seen
         if self.loaded.in_force.charter_digest != before.loaded.in_force.charter_digest:
             return False
@@ -79,7 +76,7 @@ class Known:
 
         What is known goes on to verify; whoever answers says this day.
         """
-        return None if self.loaded is None else self.loaded.unchecked_since(now=now)
+        return self.loaded.unchecked_since(now=now)
 
 
 def take(data: bytes, *, pinned: Pinned | None, told: Told, now: UnixSeconds) -> Known:
@@ -94,9 +91,6 @@ def take(data: bytes, *, pinned: Pinned | None, told: Told, now: UnixSeconds) ->
     Raises:
         CryptoError: as `bundle.load`; or another root or charter than was told.
     """
-    if pinned is None and told.charter is None and not bundle.has_register(data):
-        found = trust.parse(data, root_fingerprint=told.root, at_least_version=told.version)
-        return Known(data=data, trust=found, loaded=None)
     loaded = bundle.load(
         data,
         pin=told.charter if pinned is None else pinned.charter,
@@ -107,7 +101,7 @@ def take(data: bytes, *, pinned: Pinned | None, told: Told, now: UnixSeconds) ->
         raise Untrusted("another charter than the one told")
     if told.root not in {None, loaded.trust.root_fingerprint}:
         raise Untrusted("another city root than the one told")
-    return Known(data=data, trust=loaded.trust, loaded=loaded)
+    return Known(data=data, loaded=loaded)
 
 
 def own(data: bytes, *, now: UnixSeconds) -> Known:
@@ -119,11 +113,7 @@ def own(data: bytes, *, now: UnixSeconds) -> Known:
     Raises:
         CryptoError: as `bundle.read`.
     """
-    if not bundle.has_register(data):
-        found = trust.parse(data, root_fingerprint=None, at_least_version=None)
-        return Known(data=data, trust=found, loaded=None)
-    loaded = bundle.read(data, pin=None, seen=None, now=now)
-    return Known(data=data, trust=loaded.trust, loaded=loaded)
+    return Known(data=data, loaded=bundle.read(data, pin=None, seen=None, now=now))
 
 
 def write_pinned(pinned: Pinned) -> bytes:

@@ -168,12 +168,14 @@ def test_key_that_others_can_read_is_refused(city: FakeCity, tmp_path: Path) -> 
         assemble(folder)
 
 
-def test_folder_without_bundle_starts_and_is_not_ready(city: FakeCity, tmp_path: Path) -> None:
+def test_nothing_starts_without_a_charter(city: FakeCity, tmp_path: Path) -> None:
     folder = verifier_folder.write(tmp_path, city)
+    (folder / "bundle.json").write_bytes(city.plain)
+    with pytest.raises(UnusableSettings, match="does not fit together"):
+        assemble(folder)
     (folder / "bundle.json").unlink()
-    parts = assemble(folder)
-    assert not parts.service.ready()
-    parts.close()
+    with pytest.raises(UnusableSettings, match="no charter to act on"):
+        assemble(folder)
 
 
 def test_fault_in_a_timer_costs_one_turn_and_one_line_without_data(
