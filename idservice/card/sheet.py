@@ -1,4 +1,4 @@
-"""The enrolment sheet: the offer with the city's fingerprint; the slip on a page of its own.
+"""The enrolment sheet: the offer with the city's fingerprints; the slip on a page of its own.
 
 DESIGN section 2, "The slip" and "Sealed offers". The transaction code is not on it: it goes by
 word of mouth, so that who finds or photographs the sheet cannot pick the card up. The slip is on
@@ -22,6 +22,8 @@ _WORDS: Final[dict[str, JsonValue]] = {
     "offer_read": "Let your wallet read this square. It works once, and for ten minutes.",
     "offer_compare": "Your wallet shows a long number for the city. Compare it with this one. If "
     "they differ, stop and tell the clerk.",
+    "offer_charter": "The number below it is that of the city's charter: who decides what may be "
+    "asked of you. Compare it as well.",
     "offer_code": "Type the six digits that the clerk tells you. They are not on this sheet.",
     "offer_square": "QR code of the offer",
     "no_phone": "You can do without: the printed card is as good.",
@@ -58,6 +60,8 @@ class Handed:
     """27 letters and digits in groups."""
     root: str
     """The fingerprint of the city root, in groups."""
+    charter: str
+    """The fingerprint of the charter, entry 0 of the register, in groups."""
     configuration: str
 
 
@@ -89,6 +93,7 @@ def print_pdf(city: Drawable, handed: Handed, *, fonts: Typefaces) -> bytes:
         "city": layout.value(city),
         "offer": list(_square(handed.link)),
         "root": handed.root,
+        "charter": handed.charter,
         "slip": handed.slip,
         "slip_square": list(_square(handed.slip)),
     }

@@ -84,6 +84,8 @@ class Handed:
     enrolment: Enrolment = field(repr=False)
     root: str
     """Fingerprint of the city root, in groups."""
+    charter: str
+    """Fingerprint of its charter, in groups."""
     configuration: str
 
     @property
@@ -187,8 +189,6 @@ def show(handed: Handed, *, as_json: bool, clear: bool) -> None:
 
 def screen(handed: Handed, *, colour: bool) -> list[str]:
     """Write the hand-over for a terminal of 80 columns."""
-    fingerprint = handed.root.split()
-    half = len(fingerprint) // 2
     return [
         "",
         "1. The offer: the resident's wallet reads this square, within 10 minutes.",
@@ -203,8 +203,11 @@ def screen(handed: Handed, *, colour: bool) -> list[str]:
         "",
         "3. The city's fingerprint: the wallet shows the same, or it is another city.",
         "",
-        "   " + " ".join(fingerprint[:half]),
-        "   " + " ".join(fingerprint[half:]),
+        *_halves(handed.root),
+        "",
+        "   And its charter's, by which the register is known:",
+        "",
+        *_halves(handed.charter),
         "",
         "4. The slip:",
         "",
@@ -215,6 +218,12 @@ def screen(handed: Handed, *, colour: bool) -> list[str]:
     ]
 
 
+def _halves(fingerprint: str) -> list[str]:
+    groups = fingerprint.split()
+    half = len(groups) // 2
+    return ["   " + " ".join(groups[:half]), "   " + " ".join(groups[half:])]
+
+
 def _json(handed: Handed) -> dict[str, str]:
     return {
         "offer": handed.enrolment.offer,
@@ -222,6 +231,7 @@ def _json(handed: Handed) -> dict[str, str]:
         "transaction_code": handed.enrolment.transaction_code,
         "slip": handed.enrolment.slip,
         "root_fingerprint": handed.root,
+        "charter_fingerprint": handed.charter,
     }
 
 

@@ -222,6 +222,7 @@ def _enrol(told: _Enrolling) -> None:
     known = knowledge.own(_read(told.folder / keys.BUNDLE), now=time.now())
     desk.check_issuing(known, configuration=told.configuration, now=time.now())
     root = trust.fingerprint_text(known.trust.root_fingerprint)
+    charter = trust.fingerprint_text(known.in_force.charter_digest)
     if told.sheet is not None:
         output.check(told.sheet, replace=told.force)
     with layout.typefaces(told.font) as fonts:
@@ -233,7 +234,9 @@ def _enrol(told: _Enrolling) -> None:
             desk.check_guardian(person, present=told.guardian_present, today=today)
         with _desk(office, time) as clerk:
             enrolment = clerk.enrol(person, configuration=told.configuration)
-        handed = desk.Handed(enrolment=enrolment, root=root, configuration=told.configuration)
+        handed = desk.Handed(
+            enrolment=enrolment, root=root, charter=charter, configuration=told.configuration
+        )
         desk.show(handed, as_json=told.as_json, clear=told.record is None)
         if told.sheet is not None:
             paper = sheet.print_pdf(
@@ -242,6 +245,7 @@ def _enrol(told: _Enrolling) -> None:
                     link=handed.link,
                     slip=enrolment.slip,
                     root=root,
+                    charter=charter,
                     configuration=told.configuration,
                 ),
                 fonts=fonts,
