@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 from crypto.sealed import handle
 from idservice import catalogue, clock, period
 from idservice.apps import city_folder
+from idservice.apps.register import publication
 from idservice.cli import desk, enrol, init
 from idservice.issuer import claims
 from idservice.verification import trust
@@ -360,11 +361,14 @@ def test_enrolment_hands_over_offer_code_slip_and_fingerprint(issuer: Path) -> N
         "transaction_code",
         "slip",
         "root_fingerprint",
+        "charter_fingerprint",
     }
     assert re.fullmatch(r"[0-9]{6}", told["transaction_code"])
     assert len(handle.parse_slip(told["slip"])) == 17
     bundle = city_folder.current_bundle(issuer.parent)
     assert trust.parse_fingerprint(told["root_fingerprint"]) == bundle.root_fingerprint
+    in_force = publication.read(issuer.parent, now=clock.SystemClock().now()).in_force
+    assert trust.parse_fingerprint(told["charter_fingerprint"]) == in_force.charter_digest
     (offer,) = parse_qs(urlsplit(told["offer"]).query)["credential_offer"]
     assert json.loads(offer)["credential_issuer"] == BASE
     assert enrolled(issuer, RECORD)["slip"] != told["slip"]
