@@ -15,6 +15,7 @@ import typer
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import CryptoError
+from crypto.instant import UnixSeconds
 from idservice.apps import key_files
 from idservice.apps.governance import settings
 from idservice.cli import board
@@ -38,6 +39,8 @@ from idservice.register import change, wire
 from idservice.register.entry import (
     RemovalReason,
 )
+from idservice.register.reading import knowledge
+from idservice.register.reading.knowledge import Told
 from idservice.verification import trust
 
 complaints = typer.Typer(help="Complaints of over-asking.", no_args_is_help=True)
@@ -208,12 +211,13 @@ def verify(
 ) -> None:
     """Say whether a verifier's own signature proves that it asked too much."""
     with board.exits(as_json=as_json):
-        known = _bundle(bundle, root)
+        now = SystemClock().now()
+        known = _bundle(bundle, root, now)
         proved = over_asking.prove(
             board.read_file(file),
             root=known.root,
             policies=tuple(known.policies.values()),
-            now=SystemClock().now(),
+            now=now,
         )
         excess = [over_asking.words(each) for each in proved.excess]
         value: JsonObject = {
@@ -250,14 +254,14 @@ def _standing(desk: Desk) -> str:
     return stands
 
 
-def _bundle(path: Path, root: str | None) -> trust.TrustBundle:
+def _bundle(path: Path, root: str | None, now: UnixSeconds) -> trust.TrustBundle:
     try:
         fingerprint = None if root is None else trust.parse_fingerprint(root)
     except CryptoError as error:
         raise Misuse("A root fingerprint has 64 hexadecimal digits.") from error
     data = board.read_file(path)
     try:
-        return trust.parse(data, root_fingerprint=fingerprint, at_least_version=None)
+        return knowledge.take(data, pinned=None, told=Told(root=fingerprint), now=now).trust
     except CryptoError as error:
         raise Misuse(f"{path.name} is not this city's trust bundle ({error}).") from error
 
