@@ -1,8 +1,8 @@
 """A resident who does not exist: issued a card in a drill, and shows it to whoever asks.
 
-The card is made by the issuer's own functions, with the key that the issuer's process would take
-(`apps.issuer.Folder`), where the published register lets it issue at all. Checking is the one
-core of every verifier (`verification.verify`). What is asked of both stands in the drills.
+Whether one may be made is asked as the issuer's process asks it (`apps.issuer.Folder`), with the
+key that it would take; the card is made by the issuer's own functions. Checking is the one core
+of every verifier (`verification.verify`). What is asked of both stands in the drills.
 """
 
 from dataclasses import dataclass, field
@@ -25,7 +25,6 @@ from idservice.issuer import formats
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Entitlement
 from idservice.period import Period
-from idservice.register.bundle import Loaded
 from idservice.verification import verify
 from idservice.verification.trust import TrustBundle
 from idservice.verification.verify import PresentationRefused
@@ -67,26 +66,20 @@ class Card:
         return True
 
 
-def issue(
-    folder: Path, published: Loaded, *, clock: Clock, random_bytes: RandomBytes
-) -> Card | None:
+def issue(folder: Path, *, clock: Clock, random_bytes: RandomBytes) -> Card | None:
     """Ask the issuer for a card; None where it issues nothing.
 
     Args:
         folder: the city's.
-        published: its bundle, as the issuer's process reads it.
         clock: the drill's.
         random_bytes: for handle, salts and the holder's key.
     """
     now = clock.now()
     here = period.of(now)
-    in_force = published.in_force
-    allowed = in_force.may_issue(configuration=CONFIGURATION, period=here)
-    if in_force.stopped(now=now) is not None or not allowed:
-        return None
     told = settings.issuer(folder / "issuer", environ={})
-    key = issuer.Folder(told, clock=clock).issuing(here, CONFIGURATION)
-    if key is None:
+    office = issuer.Folder(told, clock=clock)
+    key = office.issuing(here, CONFIGURATION)
+    if key is None or not office.may_issue(here, CONFIGURATION, now=now):
         return None
     holder = jwk.generate(random_bytes=random_bytes)
     entitlement = Entitlement(

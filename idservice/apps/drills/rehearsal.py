@@ -140,9 +140,7 @@ class Rehearsal:
 
     def issue(self) -> Card | None:
         """Ask the issuer for a card."""
-        return cards.issue(
-            self.folder, self.published(), clock=self.clock, random_bytes=self.random_bytes
-        )
+        return cards.issue(self.folder, clock=self.clock, random_bytes=self.random_bytes)
 
     def verifies(self, card: Card) -> bool:
         """Show a card to a verifier with the newest bundle."""
