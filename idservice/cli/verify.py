@@ -226,11 +226,15 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
             *(f"  {name}: {_text(value)}" for name, value in accepted.facts.items()),
             *([] if pseudonym is None else [f"Known here for this period as {pseudonym}."]),
             _withdrawals(accepted.status_age_s),
-            f"Keys and policies as of {known.day}.",
+            f"Keys and policies as of {known.day}{_marked(taken)}.",
             *([] if since is None else [f"Not checked since {since}: fetch a newer bundle."]),
         ],
         as_json=as_json,
     )
+
+
+def _marked(taken: Known) -> str:
+    return "" if taken.marked is None else f", of a {taken.marked}"
 
 
 def _withdrawals(status_age_s: int | None) -> str:

@@ -150,7 +150,7 @@ def present(
             _object(service, asked, as_json=access.as_json)
         choice = _Choice(shared=share, pseudonym=pseudonym, reuse=reuse)
         if not access.as_json:
-            typer.echo(_screen(asked, choice, language))
+            typer.echo(_screen(service, asked, choice, language))
         choice = choice if yes is not None else _asked_for(asked, choice)
         if not (holder.agreed("Show this?") if yes is None else yes):
             _decline(service, asked.request, as_json=access.as_json)
@@ -184,7 +184,7 @@ def hand_over(
             raise Declined(f"Not shown. {asked.sentence}")
         choice = _Choice(shared=share, pseudonym=pseudonym, reuse=False)
         if not access.as_json:
-            typer.echo(_screen(asked, choice, language), err=True)
+            typer.echo(_screen(service, asked, choice, language), err=True)
         choice = choice if yes is not None else _asked_for(asked, choice)
         if not (holder.agreed("Show this?") if yes is None else yes):
             raise Declined("Not shown, as you decided.")
@@ -272,13 +272,16 @@ def _check_decision(access: Access, yes: bool | None) -> None:
         raise Unusable("With --json, say --yes or --no.")
 
 
-def _screen(asked: Question, choice: _Choice, languages: Sequence[str] | None) -> str:
-    return consent.text(
+def _screen(
+    service: WalletService, asked: Question, choice: _Choice, languages: Sequence[str] | None
+) -> str:
+    said = consent.text(
         asked,
         shared=choice.claims,
         pseudonym=choice.pseudonym,
         languages=(*(languages or ()), "en"),
     )
+    return f"{service.city()}: no real city.\n{said}" if service.trust().demonstration else said
 
 
 def _asked_for(asked: Question, choice: _Choice) -> _Choice:
@@ -394,6 +397,7 @@ def _card(service: WalletService, card: Card) -> JsonObject:
         "renewable_from": period.day(service.renewable_from(card)).isoformat(),
         "bundle_day": service.trust().day.isoformat(),
         "bundle_stale": service.unchecked_since() is not None,
+        "demonstration": service.trust().demonstration,
     }
 
 
@@ -406,7 +410,7 @@ def _line(service: WalletService, card: Card) -> str:
         else f"{card.fresh()} copies not shown yet"
     )
     return (
-        f"Resident card of {service.trust().city}, period {card.period}, {card.format}\n"
+        f"Resident card of {service.city()}, period {card.period}, {card.format}\n"
         f"  valid {period.day(card.not_before)} to {period.day(card.expires)}{checked}\n"
         f"  {left}; renew from {period.day(service.renewable_from(card))} on"
     )

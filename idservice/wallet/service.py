@@ -81,6 +81,11 @@ class WalletService:
         claims = _read(card)
         return {name: _member(claims, name) for name in catalogue.CLAIMS}
 
+    def city(self) -> str:
+        """Name the city, and say it if it is none in earnest."""
+        known = self._pinning.known()
+        return known.trust.city + ("" if known.marked is None else f" (a {known.marked})")
+
     def unchecked_since(self) -> date | None:
         """Return since when new keys and policies may be missing, if that is too long ago."""
         return self._pinning.unchecked_since()

@@ -58,6 +58,16 @@ class Known:
         return self.loaded.in_force
 
     @property
+    def marked(self) -> str | None:
+        """Return what must be said wherever this city is named; None of a city that binds itself.
+
+        A sandbox waits for seconds only, and a demonstration is vouched for by the city alone.
+        """
+        if self.in_force.sandbox:
+            return "sandbox"
+        return "demonstration" if self.trust.demonstration else None
+
+    @property
     def pinned(self) -> Pinned:
         """What is to be kept."""
         return Pinned(charter=self.loaded.in_force.charter_digest, seen=self.loaded.seen)

@@ -1,10 +1,12 @@
 """What readers keep: never back, never aside, and what is stale verifies and says so."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from crypto.encoding import base64url
 from crypto.errors import CryptoError, Malformed, Refused, Untrusted
 from crypto.instant import UnixSeconds
 from idservice import catalogue, period
@@ -17,6 +19,7 @@ from idservice.register.reading.knowledge import Known, Told
 from idservice.storage import wallet as storage
 from idservice.verification import trust
 from idservice.wallet.model import Declined
+from tests.fakes import city as cities
 from tests.fakes import holders, register_readers, registers, showing, verifier_folder
 from tests.fakes.register_readers import FIRST, MADE, copied, published
 from tests.fakes.registers import City
@@ -238,3 +241,25 @@ def test_wallet_asks_no_city_for_a_card_that_issues_none() -> None:
     with pytest.raises(Declined, match="no community seat has signed anything for a year"):
         holder.receive()
     assert not holder.wire.sent
+
+
+def test_city_that_is_none_in_earnest_is_named_as_such(tmp_path: Path) -> None:
+    holder = holders.make(MADE)
+    assert take(FIRST).marked == "demonstration"
+    assert holder.service.city() == "Exampleton (a demonstration)"
+    real = cities.make()
+    assert holders.make(real).service.city() == "Exampleton"
+    said = registers.board(
+        city="Exampleton",
+        languages=["en"],
+        root=base64url.encode(ROOT),
+        notice_s=5,
+        sandbox=True,
+    )
+    founding = tuple(
+        replace(each, in_force_until=registers.SUNSET) for each in MADE.register.city.founding
+    )
+    sandbox = City(charter=said, founding=founding[:1], now=NOW)
+    payload = {**MADE.payload, "announced": [], "policies": []}
+    assert take(registers.bundled(MADE, sandbox, payload=payload)).marked == "sandbox"
+    assert register_readers.offline(tmp_path, FIRST, "library-card", NOW)
