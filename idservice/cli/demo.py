@@ -64,7 +64,8 @@ def _stay(story: Story) -> None:
     tell, found = story.narrator, story.town
     tell.act("The city stays open")
     found.move_clock(story.clock_offset, "bar", "bank")
-    rows = [("issuer", found.issuer)]
+    deciding.start(story)
+    rows = [("issuer", found.issuer), ("register", found.stage.base_url(deciding.NAME))]
     rows += [(name, counter.base_url) for name, counter in found.counters.items()]
     tell.rows("Try them", ("office", "address"), rows)
     days = story.clock_offset // period.DAY

@@ -108,8 +108,8 @@ def decide(story: Story) -> None:
     tell.sent("enact", "and one of the community's")
     desk.done("enact", number)
     tell.good("it is in force, for everybody who reads the log")
-    _take_effect(story)
     _verify(story, desk)
+    _take_effect(story)
 
 
 def _open(story: Story) -> _Desk:
@@ -120,7 +120,7 @@ def _open(story: Story) -> _Desk:
         "register", "create", str(town.city),
         "--address", town.stage.base_url(NAME), "--desk-key", str(_desk_key(town)),
     )  # fmt: skip
-    _start(story)
+    start(story)
     tell.say(
         "Entry 0 of a public log is the charter: five seats, two of them the community's; three"
         " must sign, one of those two among them; 30 days' notice, by the clocks of witnesses."
@@ -141,7 +141,8 @@ def _register(story: Story, *arguments: str) -> None:
     stage.command("register", *arguments, "--register", stage.base_url(NAME))
 
 
-def _start(story: Story) -> None:
+def start(story: Story) -> None:
+    """Start the register's counter at the time of day of the story."""
     stage = story.town.stage
     stage.start(NAME, NAME, story.town.city, clock_offset=story.clock_offset)
     stage.ready(NAME)
@@ -157,7 +158,7 @@ def _wait(story: Story) -> None:
     """Let the notice pass."""
     story.town.stage.stop(NAME)
     story.clock_offset += _NOTICE * period.DAY
-    _start(story)
+    start(story)
 
 
 def _take_effect(story: Story) -> None:
@@ -167,7 +168,6 @@ def _take_effect(story: Story) -> None:
     tell.command("idservice init announce city")
     offset = str(story.clock_offset)
     town.stage.command("init", "announce", str(town.city), "--clock-offset", offset)
-    _start(story)
     town.move_clock(story.clock_offset, "issuer", "library")
     address = f"{town.counters['library'].base_url}/v1/policies"
     (asked,) = httpx.get(address).json()["policies"]
@@ -186,3 +186,4 @@ def _verify(story: Story, desk: _Desk) -> None:
     key = city_log.public_key(story.town.city).text
     said = stage.command("log", "verify", f"{stage.base_url(NAME)}/log", "--log", key)
     tell.received("an outsider", said.strip())
+    tell.say("(The witnesses' clocks are ahead of this machine's; 'history' has asked them.)")
