@@ -10,7 +10,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-OFFICES = {"issuer", "library"}
+OFFICES = {"issuer", "register", "library"}
 
 
 def test_compose_file_is_valid_by_the_published_schema() -> None:

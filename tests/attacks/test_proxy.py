@@ -141,7 +141,7 @@ def office() -> Iterator[_Office]:
 @contextmanager
 def running(folder: Path, **replaced: str) -> Iterator[Proxy]:
     """Run nginx with the shipped configuration; only paths and addresses are ours."""
-    for stem in ("issuer", "library"):
+    for stem in ("issuer", "register", "library"):
         certificate(f"{stem}.city.example", folder, stem)
     with office() as behind, closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = free.getsockname()[1]
@@ -152,6 +152,7 @@ def running(folder: Path, **replaced: str) -> Iterator[Proxy]:
             "/run/secrets/": f"{folder}/",
             "listen 8443": f"listen 127.0.0.1:{port}",
             "http://issuer:8080": f"http://127.0.0.1:{behind.server_port}",
+            "http://register:8080": f"http://127.0.0.1:{behind.server_port}",
             "http://library:8080": f"http://127.0.0.1:{behind.server_port}",
             **replaced,
         }.items():
