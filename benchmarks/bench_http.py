@@ -40,7 +40,7 @@ SECONDS = 1
 TURNS = 21
 BBS_TURNS = 11
 FEW_CONNECTIONS = 4
-"""For batches that take a tenth of a second each: what waits at the end is not counted."""
+"""For batches that take so long that what waits at the end, and is not counted, would matter."""
 BATCH = 100
 HERE = Path(__file__).parent
 _RATE = re.compile(r"Requests/sec:\s+([0-9.]+)")
@@ -116,6 +116,8 @@ def sd_jwt_roads(material: Material) -> tuple[Road, Road]:
             each=BATCH,
             block=block,
             verified=verified,
+            connections=FEW_CONNECTIONS,
+            seconds=3,
         ),
     )
 

@@ -148,13 +148,8 @@ def check(folder: Path) -> None:
     enact(folder)
     enact(folder)
     _, entries = published(folder, seen)
-    assert kinds(entries) == [
-        "charter",
-        "proposal",
-        *["approval"] * 3,
-        "enactment",
-        "summary",
-    ]
+    expected = ["charter", "proposal", *["approval"] * 3, "enactment", "summary"]
+    assert kinds(entries) == expected, (kinds(before), kinds(entries))
     assert entries[: len(before)] == before
     (number,) = set((folder / SAID).read_text().split())
     assert int(number) == len(entries) - 2
