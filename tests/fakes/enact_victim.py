@@ -104,22 +104,22 @@ def _json(said: entry.Entry) -> JsonObject:
     return canonical_json.parse_object(wire.write(said))
 
 
-def enact(folder: Path) -> None:
+def enact(folder: Path, *, time: int = LATER) -> None:
     """Enact, and write down the number once it is there."""
     ready = canonical_json.parse_object((folder / READY).read_bytes())
-    with opened(folder) as parts:
+    with opened(folder, time=time) as parts:
         logged = parts.office.enact(ready)
         kept = os.open(folder / SAID, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.write(kept, f"{logged.number}\n".encode())
         os.close(kept)
 
 
-def victim(folder: str, told: Connection) -> None:
-    """Wait until somebody watches, then enact."""
+def victim(folder: str, told: Connection, time: int) -> None:
+    """Wait until somebody watches, then enact; `time`: this process may be younger than `LATER`."""
     ctypes.CDLL(None).prctl(_SET_PTRACER, ctypes.c_ulong(-1), 0, 0, 0)
     told.send(os.getpid())
     told.recv()
-    enact(Path(folder))
+    enact(Path(folder), time=time)
     os._exit(0)
 
 

@@ -32,7 +32,8 @@ needs_strace = pytest.mark.skipif(
 def watched(folder: Path, trace: Path, *told: str) -> int:
     """Enact under the eyes of strace; return how the process ended."""
     here, there = FORKS.Pipe()
-    process = FORKS.Process(target=enact_victim.victim, args=(str(folder), there))
+    told_all = (str(folder), there, enact_victim.LATER)
+    process = FORKS.Process(target=enact_victim.victim, args=told_all)
     process.start()
     there.close()
     with here:
