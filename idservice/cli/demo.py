@@ -26,7 +26,7 @@ def demo(
     folder = Path(tempfile.mkdtemp(prefix="idservice-demo-"))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with stage.opened(folder) as running, household.opened(folder / "phones") as phones:
+        with stage.quick(folder) as running, household.opened(folder / "phones") as phones:
             narrator.title("A city that keeps next to nothing")
             story = Story(
                 town=town.found(running),

@@ -7,10 +7,7 @@ command, as a city would do it.
 """
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +17,10 @@ from typing import Final
 
 import httpx
 
-import idservice
+from idservice.demonstration.processes import Ended, Forked, Fresh, Processes, Running
 
 PATIENCE: Final = 30.0
 """Seconds that an office has to become ready or to stop."""
-
-_COMMAND: Final = (sys.executable, "-c", "from idservice.cli.main import app; app()")
 
 
 class Stuck(Exception):
@@ -36,7 +31,7 @@ class Stuck(Exception):
 class _Office:
     socket: socket.socket
     base_url: str
-    process: subprocess.Popen[bytes] | None = None
+    process: Running | None = None
 
 
 @dataclass(kw_only=True)
@@ -44,7 +39,7 @@ class Stage:
     """Offices that run, by name; use it as `with stage.opened(folder) as city`."""
 
     folder: Path
-    environment: dict[str, str] = field(default_factory=dict)
+    processes: Processes
     _offices: dict[str, _Office] = field(default_factory=dict)
 
     def reserve(self, name: str, *, host: str = "127.0.0.1") -> str:
@@ -59,24 +54,19 @@ class Stage:
         """Return the base address of an office."""
         return self._offices[name].base_url
 
-    def run(self, *arguments: str, given: str | None = None) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, given: str | None = None) -> Ended:
         """Run one `idservice` command to its end, whatever it answers."""
-        return subprocess.run(  # noqa: S603, our own command
-            [*_COMMAND, *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            env=self._environ(),
-            check=False,
-            timeout=PATIENCE * 2,
-        )
+        try:
+            return self.processes.run(arguments, given=given)
+        except TimeoutError as error:
+            raise Stuck(f"idservice {arguments[0]} does not end") from error
 
     def command(self, *arguments: str, given: str | None = None) -> str:
         """Run one `idservice` command that must succeed, and return what it printed."""
         done = self.run(*arguments, given=given)
-        if done.returncode != 0:
-            raise Stuck(f"idservice {arguments[0]} failed: {done.stdout}{done.stderr}")
-        return done.stdout
+        if done.code:
+            raise Stuck(f"idservice {arguments[0]} failed: {done.out}{done.err}")
+        return done.out
 
     def answer(self, *arguments: str, given: str | None = None) -> dict[str, object]:
         """Run one `idservice` command with `--json` and return what it answered."""
@@ -86,17 +76,9 @@ class Stage:
     def start(self, name: str, kind: str, folder: Path, *, clock_offset: int = 0) -> None:
         """Start an office on its reserved socket; return when the process exists."""
         office = self._offices[name]
-        descriptor = str(office.socket.fileno())
-        options = ("--fd", descriptor, "--clock-offset", str(clock_offset))
-        with self._log_path(name).open("ab") as log:
-            office.process = subprocess.Popen(  # noqa: S603, our own command
-                [*_COMMAND, "serve", kind, "--folder", str(folder), *options],
-                pass_fds=[office.socket.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=self._environ(),
-            )
+        arguments = ("serve", kind, "--folder", str(folder), "--clock-offset", str(clock_offset))
+        log = self._log_path(name)
+        office.process = self.processes.start(arguments, listening=office.socket, log=log)
 
     def ready(self, *names: str) -> None:
         """Wait until the offices answer that they can do their work."""
@@ -139,11 +121,6 @@ class Stage:
     def _log_path(self, name: str) -> Path:
         return self.folder / f"{name}.log"
 
-    def _environ(self) -> dict[str, str]:
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("IDSERVICE_")}
-        source = str(Path(idservice.__file__).parents[1])
-        return {**inherited, "PYTHONPATH": source, **self.environment}
-
     def close(self) -> None:
         """Stop every office and give the ports back."""
         self.stop(*self._offices)
@@ -154,7 +131,16 @@ class Stage:
 @contextmanager
 def opened(folder: Path, **environment: str) -> Iterator[Stage]:
     """Open a stage in a folder and close it at the end, whatever happened."""
-    stage = Stage(folder=folder, environment=environment)
+    yield from _closed(Stage(folder=folder, processes=Fresh(environment)))
+
+
+@contextmanager
+def quick(folder: Path) -> Iterator[Stage]:
+    """Open a stage whose processes have loaded their code when they begin."""
+    yield from _closed(Stage(folder=folder, processes=Forked()))
+
+
+def _closed(stage: Stage) -> Iterator[Stage]:
     try:
         yield stage
     finally:

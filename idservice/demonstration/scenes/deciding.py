@@ -8,7 +8,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import CompletedProcess
 from typing import Final
 
 import httpx
@@ -16,6 +15,7 @@ import httpx
 from idservice import period
 from idservice.apps import city_folder
 from idservice.apps.register import city_log
+from idservice.demonstration.processes import Ended
 from idservice.demonstration.stage import Stuck
 from idservice.demonstration.story import Story
 from idservice.demonstration.town import Town
@@ -37,7 +37,7 @@ class _Desk:
     folder: Path
     """Where the texts lie that people write."""
 
-    def run(self, *arguments: str, seat: str | None = None) -> CompletedProcess[str]:
+    def run(self, *arguments: str, seat: str | None = None) -> Ended:
         """Run one command, as a seat where one is named."""
         town = self.story.town
         where = ["--register", town.stage.base_url(NAME), "--charter", self.charter]
@@ -49,16 +49,16 @@ class _Desk:
     def done(self, *arguments: str, seat: str | None = None) -> str:
         """Run one command that must succeed."""
         done = self.run(*arguments, seat=seat)
-        if done.returncode:
-            raise Stuck(f"register {arguments[0]}: {done.stdout}{done.stderr}")
-        return done.stdout
+        if done.code:
+            raise Stuck(f"register {arguments[0]}: {done.out}{done.err}")
+        return done.out
 
     def refused(self, *arguments: str, seat: str | None = None) -> str:
         """Run one command that must be refused, and return the last sentence said."""
         done = self.run(*arguments, seat=seat)
-        if not done.returncode:
-            raise Stuck(f"register {arguments[0]} was not refused: {done.stdout}")
-        return done.stderr.strip().splitlines()[-1]
+        if not done.code:
+            raise Stuck(f"register {arguments[0]} was not refused: {done.out}")
+        return done.err.strip().splitlines()[-1]
 
     def propose(self, name: str, **other: object) -> list[str]:
         """Write a change of a policy down, and return the command that proposes it."""
