@@ -13,17 +13,22 @@ from pathlib import Path
 import httpx
 import pytest
 from click.testing import Result
+from cryptography import x509
 from typer.testing import CliRunner
 
 from crypto.encoding import base64url
 from crypto.log import ed25519
+from crypto.x509 import x5c
+from idservice.apps import city_folder, key_files
 from idservice.cli import migrate, register, serve
 from idservice.complaints import over_asking
+from idservice.demonstration import stage, town
+from idservice.demonstration.town import Town
 from idservice.governance import plain_words
 from idservice.verification import policy
-from tests.fakes import city as cities
 from tests.fakes import notaries, register_folder, registers
 from tests.fakes import over_asking as requests
+from tests.fakes.city import FakeVerifier
 from tests.fakes.register_folder import Folder
 
 LATER = registers.NOTICE + 3600
@@ -282,31 +287,46 @@ def test_only_the_proposer_withdraws(folder: Folder, later: tuple[str, int]) -> 
     assert run(*back, *signing(folder, "community-1"), "--yes").exit_code == 0
 
 
-def test_a_complaint_is_verified_offline_and_taken_by_the_box(
-    folder: Folder, later: tuple[str, int], tmp_path: Path
-) -> None:
-    address, _ = later
-    city = cities.make(now=NOW)
-    (folder.path / "issuer").mkdir(exist_ok=True)
-    for place in (tmp_path / "bundle.json", folder.path / "issuer" / "bundle.json"):
-        place.write_bytes(city.bundle)
-    bar = city.verifiers["bar"]
-    file = tmp_path / "complaint.json"
-    over = requests.asking(bar, "age_over_18", "birth_date")
-    file.write_bytes(over_asking.write(over, known=bar.policy))
-    told = ["complaint", "verify", file, "--bundle", tmp_path / "bundle.json"]
-    proved = done(*told)
-    assert (proved["verifier"], proved["policy"]) == ("The Bar", "bar-entry")
-    assert "It is proved: The Bar asks for facts" in run(*told).stdout
-    assert run(*told, "--root", "00" * 32).exit_code == 2
-    sent = run("complaint", "send", file, "--register", address)
-    assert (sent.exit_code, "which visit" in sent.stderr) == (0, True)
-    shown = httpx.get(f"{address}/v1/complaints").json()["complaints"]
-    assert [(each["verifier"], each["number"]) for each in shown] == [("The Bar", 1)]
-    within = tmp_path / "within.json"
-    within.write_bytes(over_asking.write(requests.asking(bar, "age_over_18"), known=bar.policy))
-    assert run("complaint", "verify", within, *told[3:]).exit_code == 1
-    assert run("complaint", "send", within, "--register", address).exit_code == 1
+def asking_verifier(found: Town, name: str) -> FakeVerifier:
+    """Read a verifier of a town as one that can be made to ask too much."""
+    counter = found.counters[name]
+    loaded = x509.load_pem_x509_certificate((counter.folder / "verifier.crt").read_bytes())
+    return FakeVerifier(
+        name=name,
+        dns_name="localhost",
+        key=key_files.read_p256(counter.folder / "verifier.key"),
+        x5c=x5c.encode([loaded]),
+        hash_client_id=counter.client_id,
+        dns_client_id=counter.client_id,
+        policy=city_folder.current_bundle(found.city).policies[counter.policy],
+    )
+
+
+def test_a_complaint_is_verified_offline_and_taken_by_the_box(tmp_path: Path) -> None:
+    with stage.opened(tmp_path) as opened:
+        found = town.found(opened, verifiers=("bar",))
+        address = opened.reserve("register")
+        desk = ("--desk-key", str(tmp_path / "desk.key"))
+        opened.command("register", "create", str(found.city), "--address", address, *desk)
+        opened.start("register", "register", found.city)
+        bar, file = asking_verifier(found, "bar"), tmp_path / "complaint.json"
+        over = requests.asking(bar, "age_over_18", "birth_date")
+        file.write_bytes(over_asking.write(over, known=bar.policy))
+        told = ["complaint", "verify", file, "--bundle", found.bundle]
+        proved = done(*told)
+        assert (proved["verifier"], proved["policy"]) == ("The Blue Door", "bar-age-18")
+        assert "It is proved: The Blue Door asks for facts" in run(*told).stdout
+        assert run(*told, "--root", "00" * 32).exit_code == 2
+        opened.ready("register")
+        sent = run("complaint", "send", file, "--register", address)
+        assert (sent.exit_code, "which visit" in sent.stderr) == (0, True)
+        shown = httpx.get(f"{address}/v1/complaints").json()["complaints"]
+        assert [(each["verifier"], each["number"]) for each in shown] == [("The Blue Door", 1)]
+        within = tmp_path / "within.json"
+        asked = requests.asking(bar, "age_over_18")
+        within.write_bytes(over_asking.write(asked, known=bar.policy))
+        assert run("complaint", "verify", within, *told[3:]).exit_code == 1
+        assert run("complaint", "send", within, "--register", address).exit_code == 1
 
 
 def test_serving_needs_the_charter_it_was_founded_on(tmp_path: Path) -> None:

@@ -33,7 +33,6 @@ from idservice.storage import engine, published
 from idservice.storage import governance as storage
 from idservice.transparency import web as log_web
 from idservice.transparency.service import Log
-from idservice.verification import trust
 from idservice.verification.trust import TrustBundle
 from idservice.web import application, timers
 
@@ -58,10 +57,9 @@ class Parts:
 class CityFolder:
     """The trust bundle, as the city last put it into the folder; read when the file has changed."""
 
-    def __init__(self, path: Path, *, pin: entry.Digest, root: bytes, clock: Clock) -> None:
+    def __init__(self, path: Path, *, pin: entry.Digest, clock: Clock) -> None:
         self._path = path
         self._pin = pin
-        self._root = root
         self._clock = clock
         self._read: tuple[tuple[int, int], TrustBundle | None] | None = None
 
@@ -77,11 +75,8 @@ class CityFolder:
         return self._read[1]
 
     def _parsed(self, data: bytes) -> TrustBundle | None:
-        """Read a bundle with its register; one without is believed by its root alone."""
         with contextlib.suppress(CryptoError):
             return bundle.load(data, pin=self._pin, seen=None, now=self._clock.now()).trust
-        with contextlib.suppress(CryptoError):
-            return trust.parse(data, root_fingerprint=self._root, at_least_version=None)
         return None
 
 
@@ -101,14 +96,11 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
         database = _database(settings.database, stack)
         book = Book(log_parts.log)
         _begin(book, settings)
-        root = folder_settings.charter(settings).root
         store = storage.SqlRegister(database)
         office = RegisterOffice(
             book=book,
             store=store,
-            knowledge=CityFolder(
-                settings.folder / BUNDLE_FILE, pin=settings.pin, root=root, clock=clock
-            ),
+            knowledge=CityFolder(settings.folder / BUNDLE_FILE, pin=settings.pin, clock=clock),
             clock=clock,
             random_bytes=random_bytes,
         )

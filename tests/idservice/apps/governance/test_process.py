@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from crypto.encoding import canonical_json
 from crypto.errors import Refused
 from crypto.instant import UnixSeconds
 from idservice.apps.governance.book import Book
@@ -17,25 +18,22 @@ from tests.fakes import log_office, registers, trees
 from tests.fakes.log_office import MovedClock
 
 
-def test_a_bundle_is_believed_by_its_register_or_by_its_root(tmp_path: Path) -> None:
+def test_a_bundle_is_believed_by_its_register_alone(tmp_path: Path) -> None:
     made = cities.make()
     city = registers.of_city(made)
     path = tmp_path / "bundle.json"
-    folder = CityFolder(
-        path,
-        pin=entry.entry_digest(city.entries[0]),
-        root=made.trust.root_fingerprint,
-        clock=MovedClock(made.now),
-    )
+    folder = CityFolder(path, pin=entry.entry_digest(city.entries[0]), clock=MovedClock(made.now))
     assert folder.trust() is None
-    for octets in (registers.bundled(made, city), made.bundle):
+    path.write_bytes(registers.bundled(made, city))
+    found = folder.trust()
+    assert found is not None
+    assert found.version == made.trust.version
+    assert folder.trust() is found
+    signed_alone = canonical_json.parse_object(registers.bundled(made, city))
+    del signed_alone["register"]
+    for octets in (canonical_json.serialize(signed_alone), made.bundle, b"none"):
         path.write_bytes(octets)
-        found = folder.trust()
-        assert found is not None
-        assert found.version == made.trust.version
-        assert folder.trust() is found
-    path.write_bytes(b"no bundle")
-    assert folder.trust() is None
+        assert folder.trust() is None
 
 
 def test_the_log_is_a_book_of_the_register() -> None:
