@@ -21,7 +21,7 @@ from crypto.bbs.generators import Generators, Interface
 from crypto.bbs.proof import Opening, Proof, Settlement
 from crypto.bbs.signature import PublicKey, SecretKey
 from crypto.bls import curve
-from crypto.bls.group import Scalar, octets_of
+from crypto.bls.group import Point, Scalar, octets_of
 from crypto.entropy import RandomBytes
 from crypto.errors import Malformed, Refused
 
@@ -43,6 +43,8 @@ class Held:
     blind: Scalar = field(default=ZERO, repr=False)
     nym_secrets: tuple[Scalar, ...] = field(default=(), repr=False)
     """Signed behind everything else; the pseudonym interface's."""
+    B: Point | None = field(default=None, repr=False, compare=False)
+    """From `verify`, so that proofs need not compute it again."""
 
     def scalars(self, interface: Interface) -> list[Scalar]:
         """Return what is signed, in the order of the generators."""
@@ -128,10 +130,13 @@ def sign(
     return signatures.seal(B, e=e, secret_key=secret_key)
 
 
-def verify(interface: Interface, held: Held) -> None:
+def verify(interface: Interface, held: Held) -> Point:
     """Verify a signature with all that it is over: the holder's check at receipt.
 
     Spec: section "Blind Signature Verification".
+
+    Returns:
+        B, with which each proof begins.
 
     Raises:
         Malformed: the signature does not parse, or too many or too long messages.
@@ -145,11 +150,9 @@ def verify(interface: Interface, held: Held) -> None:
         interface, count=len(held.messages), committed=len(scalars) - len(held.messages) - 1
     )
     domain = _domain(interface, public_key=held.public_key, chosen=chosen, header=held.header)
-    signatures.check(
-        signatures.parse(held.signature),
-        signatures.bind(chosen, domain, scalars),
-        public_key=held.public_key,
-    )
+    B = signatures.bind(chosen, domain, scalars)  # noqa: N806, the draft's letter
+    signatures.check(signatures.parse(held.signature), B, public_key=held.public_key)
+    return B
 
 
 def prove(
@@ -260,7 +263,7 @@ def start(
     opening = proofs.init(
         signatures.parse(held.signature),
         chosen,
-        domain=domain,
+        B=held.B or signatures.bind(chosen, domain, scalars),
         messages=scalars,
         disclosed=disclosed,
         random_bytes=random_bytes,

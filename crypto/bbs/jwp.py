@@ -19,7 +19,7 @@ from crypto.bbs.blind import Held, Shown
 from crypto.bbs.proof import Settlement
 from crypto.bbs.signature import PublicKey, SecretKey
 from crypto.bls import curve
-from crypto.bls.group import POINT_LENGTH, SCALAR_LENGTH, UNIFORM_LENGTH, Scalar, int_of
+from crypto.bls.group import POINT_LENGTH, SCALAR_LENGTH, UNIFORM_LENGTH, Point, Scalar, int_of
 from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject
 from crypto.entropy import RandomBytes
@@ -58,6 +58,8 @@ class Issued:
     nym_secret: bytes = field(repr=False)
     blind: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+    B: Point | None = field(repr=False)
+    """What is signed, as one point: the same in each showing, which hides it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,6 +206,7 @@ def receive(
         nym_secret=final.nym_secrets[0],
         blind=secret.blind,
         signature=signed,
+        B=final.B,
     )
 
 
@@ -249,6 +252,7 @@ def present(
         messages=_messages(issued.payloads, hashed),
         blind=Scalar(issued.blind),
         nym_secrets=(Scalar(issued.nym_secret),),
+        B=issued.B,
     )
     values: Sequence[bytes]
     if nym_context is None:

@@ -120,7 +120,7 @@ def prove(
     opening = init(
         signatures.parse(signature),
         chosen,
-        domain=domain,
+        B=signatures.bind(chosen, domain, scalars),
         messages=scalars,
         disclosed=shown,
         random_bytes=random_bytes,
@@ -204,7 +204,7 @@ def init(
     signature: Signature,
     chosen: Generators,
     *,
-    domain: int,
+    B: Point,  # noqa: N803, the draft's letter
     messages: Sequence[Scalar],
     disclosed: Collection[int],
     random_bytes: RandomBytes,
@@ -213,7 +213,15 @@ def init(
 
     Spec: section 3.7.1 (ProofInit); the scalars are drawn in the order r1, r2, e~, r1~, r3~, m~.
 
-    Secret: everything but `chosen`, `domain` and `disclosed`; in constant time.
+    Args:
+        signature: over the messages.
+        chosen: their generators.
+        B: of the same messages, from `signature.bind`; it is the same in each of their proofs.
+        messages: all of them, in order.
+        disclosed: places that are shown.
+        random_bytes: as `prove`.
+
+    Secret: everything but `chosen` and `disclosed`; in constant time.
     """
     secret = curve.secret()
     multiply, times = secret.multiply, secret.field
@@ -225,8 +233,7 @@ def init(
     hidden = [place for place in range(len(messages)) if place not in shown]
     r1, r2, e_tilde, r1_tilde, r3_tilde = (draw() for _ in range(5))
     m_tildes = tuple(draw() for _ in hidden)
-    bound = signatures.bind(chosen, domain, messages)
-    d = multiply(bound, r2)
+    d = multiply(B, r2)
     a_bar = multiply(signature.A, times("mul", r1, r2))
     minus_e = times("sub", octets_of(0), signature.e)
     b_bar = secret.add([multiply(d, r1), multiply(a_bar, minus_e)])

@@ -142,8 +142,7 @@ def finalize(interface: Interface, held: Held, *, entropy: Scalar) -> Held:
     if last == blind.ZERO:
         raise Refused("the signer's entropy takes away the nym secret")
     final = replace(held, nym_secrets=(*first, last))
-    blind.verify(interface, _headed(final))
-    return final
+    return replace(final, B=blind.verify(interface, _headed(final)))
 
 
 def context_point(interface: Interface, context: bytes) -> Point:

@@ -12,7 +12,7 @@ from crypto.bls.group import ORDER, UNIFORM_LENGTH
 from crypto.entropy import RandomBytes
 from tests.fakes import bbs_credentials as city
 
-MADE_UP: Issued = replace(city.ISSUED, payloads=(b'"Mallory"', *city.PAYLOADS[1:]))
+MADE_UP: Issued = replace(city.ISSUED, payloads=(b'"Mallory"', *city.PAYLOADS[1:]), B=None)
 """What the signature is not over."""
 
 
