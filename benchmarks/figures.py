@@ -218,6 +218,20 @@ FIGURES = (
         sign="≤",
         bar=2,
     ),
+    Figure(
+        id="register.bundle_mib",
+        group=Group.LOG,
+        title="MiB of the bundle of a city with 1,000 policies, its register inside",
+        sign="≤",
+        bar=3,
+    ),
+    Figure(
+        id="register.bundle_load_s",
+        group=Group.LOG,
+        title="seconds of loading it: every decision checked up to the charter",
+        sign="≤",
+        bar=1,
+    ),
 )
 
 

@@ -43,8 +43,9 @@ is above 1 is hashing, parsing and Python.
 _ACTS = """\
 Milliseconds, the least of all rounds. `sign` is what the issuer does, `check` what the holder does
 at receipt (for the credential in constant time, because its secret is among what is signed),
-`show` makes a proof in constant time, `verify` checks one. arkworks has no constant-time
-arithmetic, so nothing is signed or shown with it.
+`show` makes a proof in constant time, `verify` checks one. Of a credential that was just checked
+the point that is signed is known, and `show` does not compute it again; our wallet does both each
+time. arkworks has no constant-time arithmetic, so nothing is signed or shown with it.
 """
 
 _BATCH = """\
@@ -95,12 +96,12 @@ _METHOD = """\
 - The batch's own group operations are all calls that it makes but Miller loops and final
   exponentiation; without its weighted sums, they are those of the proofs alone.
 - The peers' calls for BBS have no place for a prepared key or generators: both make them anew.
-- HTTP: one worker pinned to one core, `wrk` on another (16 connections, 4 for batches of BBS), the
+- HTTP: one worker pinned to one core, `wrk` on another (16 connections, 4 for batches), the
   in-process figure taken in the same run on the server's core, while the server is idle.
 - The log: three rounds of 2,000 entries by 64 callers at once, who for the second figure come at
   250 a second whether or not they were answered; the spread is the least and the most. The
   wallet's check is a signed request authenticated up to the city root, then held against its
-  policy; the bundle with the register inside it was checked before.
+  policy; the bundle with the register inside it was loaded before, at the cost stated below it.
 - Issuance: `credential_over_sign` is the format alone, from claims to the signed text;
   `batch20_over_raw20` adds what a wallet's 20 key proofs cost.
 """
