@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from idservice import clock
 from idservice.apps import settings
+from idservice.web.one_write import OneWrite
 
 app = typer.Typer(
     help="Run one office. All offices side by side run in the demonstration only.",
@@ -51,7 +52,7 @@ def run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> Non
     listening = _listening(host, port, descriptor)
     config = uvicorn.Config(
         office,
-        http="httptools",
+        http=OneWrite,
         loop="uvloop" if os.name == "posix" else "asyncio",
         ws="none",
         log_config=None,

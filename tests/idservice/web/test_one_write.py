@@ -1,0 +1,117 @@
+"""What goes over the wire, write by write: an answer in one, whatever kind of answer it is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from uvicorn.server import ServerState
+
+from idservice.web.one_write import OneWrite
+
+POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+class Wire(asyncio.Transport):
+    """Remembers each write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:  # type: ignore[override]
+        assert not self.closed
+        self.written.append(data)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def pause_reading(self) -> None:
+        """Read on."""
+
+    def resume_reading(self) -> None:
+        """Read on."""
+
+
+def talk(answer: Callable[[Request], Awaitable[Response]], *sent: bytes) -> Wire:
+    """Send octets, letting the application work after each, and return what came back."""
+
+    async def app(scope, receive, send):  # type: ignore[no-untyped-def]
+        response = await answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def play() -> Wire:
+        config = uvicorn.Config(app, http=OneWrite, lifespan="off", log_config=None)
+        config.load()
+        protocol = OneWrite(config, ServerState(), app_state={})
+        wire = Wire()
+        protocol.connection_made(wire)
+        for octets in sent:
+            protocol.data_received(octets)
+            await asyncio.sleep(0.05)
+        return wire
+
+    return asyncio.run(play())
+
+
+async def plain(request: Request) -> Response:
+    return Response(await request.body() or b"none")
+
+
+async def nothing(_request: Request) -> Response:
+    return Response(status_code=204)
+
+
+async def pieces(_request: Request) -> Response:
+    return StreamingResponse(iter([b"one", b"two"]))
+
+
+async def broken(_request: Request) -> Response:
+    async def failing(_scope, _receive, send) -> None:  # type: ignore[no-untyped-def]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise RuntimeError
+
+    return failing  # type: ignore[return-value]
+
+
+def test_head_and_body_are_one_write() -> None:
+    wire = talk(plain, POST + b"\r\nhi", POST + b"\r\nho")
+    assert [each.partition(b"\r\n\r\n")[2] for each in wire.written] == [b"hi", b"ho"]
+    assert all(each.startswith(b"HTTP/1.1 200") for each in wire.written)
+    assert not wire.closed
+
+
+@pytest.mark.parametrize("request_line", [GET, GET.replace(b"GET", b"HEAD")])
+def test_an_answer_without_a_body_is_not_kept_back(request_line: bytes) -> None:
+    for answer in (nothing, plain):
+        wire = talk(answer, request_line)
+        assert len(wire.written) == 1
+        assert wire.written[0].startswith(b"HTTP/1.1 20")
+
+
+def test_pieces_follow_as_they_come() -> None:
+    first, *more = talk(pieces, GET).written
+    assert first.endswith(b"\r\n\r\n3\r\none\r\n")
+    assert b"".join(more) == b"3\r\ntwo\r\n0\r\n\r\n"
+
+
+def test_go_on_is_said_at_once() -> None:
+    wire = talk(plain, POST + b"expect: 100-continue\r\n\r\n", b"hi")
+    assert wire.written[0] == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert wire.written[1].endswith(b"\r\n\r\nhi")
+    assert len(wire.written) == 2
+
+
+def test_what_is_closed_has_said_what_it_had_to_say() -> None:
+    wire = talk(plain, POST.replace(b"host: x", b"host: x\r\nconnection: close") + b"\r\nhi")
+    assert wire.closed
+    assert len(wire.written) == 1
+    assert talk(plain, b"nonsense\r\n\r\n").written[0].startswith(b"HTTP/1.1 400")
+    assert talk(broken, GET).closed
