@@ -4,7 +4,7 @@ All credentials of a period carry the same times, so that no time in them tells 
 was issued one. Renewal serves the next period in the current one's last three days.
 """
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import NewType
 
 from crypto.instant import UnixSeconds
@@ -14,6 +14,7 @@ Period = NewType("Period", int)
 
 EPOCH = UnixSeconds(1767571200)
 DAY = 86_400
+_FIRST_DAY = date(1970, 1, 1).toordinal()
 LENGTH = 28 * DAY
 GRACE = 7 * DAY
 BBS_GRACE = DAY
@@ -47,4 +48,4 @@ def in_renewal_window(now: UnixSeconds) -> bool:
 
 def day(now: UnixSeconds) -> date:
     """Return the UTC day of `now`."""
-    return datetime.fromtimestamp(now, UTC).date()
+    return date.fromordinal(_FIRST_DAY + now // DAY)

@@ -83,6 +83,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return Response(status_code=error.status_code, headers=headers)
 
 
+async def _fault(_request: Request, _error: Exception) -> Response:
+    """Answer for the framework, which raises the error again, for `edge` to write its line."""
+    return problems.problem(_UNAVAILABLE)
+
+
 def _methods(document: dict[str, Any], path: str) -> list[str]:
     """List every method of an address; the framework knows those of the first route only."""
     steps = path.split("/")
@@ -132,13 +137,16 @@ def create(counter: Counter) -> FastAPI:
             errors.ServiceError: _problem,
             RequestValidationError: _invalid,
             HTTPException: _http,
+            Exception: _fault,
         },
         routes=[Route(hot.path, hot.endpoint, methods=[hot.method]) for hot in counter.hot],
     )
     app.include_router(counter.router)
     app.include_router(_health(counter.ready))
     hot = {(route.method, route.path): route for route in counter.hot}
-    app.add_middleware(edge.Edge, office=counter.office, write=counter.write, hot=hot)
+    app.middleware_stack = edge.Edge(
+        app.build_middleware_stack(), office=counter.office, write=counter.write, hot=hot
+    )
     _document(app, counter.hot)
     return app
 

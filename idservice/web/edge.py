@@ -45,7 +45,7 @@ class Hot(Protocol):
         ...
 
 
-_NO_STORE = (b"cache-control", b"no-store")
+_ADDED = ((b"cache-control", b"no-store"), *PROTECTIVE)
 
 
 class Edge:
@@ -79,13 +79,11 @@ class Edge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = list(message.get("headers", ()))
-                said = {name for name, _ in headers}
-                if b"cache-control" not in said:
-                    headers.append(_NO_STORE)
+                headers = message.get("headers", ())
+                said = [name for name, _ in headers]
                 # a page for people says itself which of our own files it loads
-                headers.extend(each for each in PROTECTIVE if each[0] not in said)
-                message["headers"] = headers
+                added = [each for each in _ADDED if each[0] not in said]
+                message["headers"] = [*headers, *added]
             await send(message)
 
         refusal = _entrance(scope)
