@@ -198,9 +198,23 @@ FIGURES = (
         bar=200,
     ),
     Figure(
+        id="log.append_postgresql_per_s",
+        group=Group.LOG,
+        title="the same on PostgreSQL",
+        sign="≥",
+        bar=200,
+    ),
+    Figure(
         id="log.included_p99_ms",
         group=Group.LOG,
-        title="milliseconds until an entry stands in a published checkpoint, 99 of 100",
+        title="milliseconds until an entry stands in a published checkpoint, 99 of 100, SQLite",
+        sign="≤",
+        bar=2000,
+    ),
+    Figure(
+        id="log.included_postgresql_p99_ms",
+        group=Group.LOG,
+        title="the same on PostgreSQL",
         sign="≤",
         bar=2000,
     ),
@@ -210,6 +224,13 @@ FIGURES = (
         title="seconds of an outsider's check of 100,000 entries",
         sign="≤",
         bar=30,
+    ),
+    Figure(
+        id="log.check_10_more_s",
+        group=Group.LOG,
+        title="seconds of the next check, ten entries later",
+        sign="≤",
+        bar=1,
     ),
     Figure(
         id="register.policy_check_ms",
