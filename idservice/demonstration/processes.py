@@ -2,7 +2,8 @@
 
 `Fresh` begins the interpreter anew, as a shell does: every process loads its own code and sees
 its own environment. `Forked` forks a process that has loaded everything once, because a story of
-forty commands would be mostly loading; what such a process is told, does and answers is the same.
+forty commands would be mostly loading; what such a process is told, does and answers is the same,
+but it holds code that it never calls.
 """
 
 import importlib
@@ -202,5 +203,5 @@ def _be(arguments: tuple[str, ...]) -> int:
     try:
         importlib.import_module("idservice.cli.main").app(list(arguments))
     except SystemExit as ended:
-        return ended.code if isinstance(ended.code, int) else 0
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     return 0
