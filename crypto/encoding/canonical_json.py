@@ -19,9 +19,8 @@ MAX_DEPTH = 16
 """Arrays and objects around a value, itself included."""
 
 _MAX_INTEGER = 2**53 - 1
-_LONG = 4096
-"""Octets."""
 _AS_IT_IS = frozenset({str, int, bool, type(None)})
+_CONTAINERS = frozenset({dict, list})
 _JS_PLAIN_BELOW = 21
 """ECMAScript writes numbers below ten to this power without an exponent."""
 _JS_PLAIN_ABOVE = -6
@@ -47,9 +46,7 @@ def parse(data: bytes) -> JsonValue:
         value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Malformed("JSON (RFC 8259): does not parse") from error
-    # Counting goes through every octet, and in a long text it finds enough of them anyway.
-    if len(data) > _LONG or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
-        _check_depth(value)
+    _check_depth(value)
     try:
         # Writing it again gives the same bytes only if no member stood there twice, because a
         # dict writes each name once, and only if no integer was rounded to a double.
@@ -152,14 +149,14 @@ def _es6_number(value: float) -> str:
 def _check_depth(value: JsonValue) -> None:
     level: list[JsonValue] = [value]
     for _ in range(MAX_DEPTH + 1):
+        if _CONTAINERS.isdisjoint(map(type, level)):
+            return
         below: list[JsonValue] = []
         for item in level:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not any(isinstance(item, dict | list) for item in level):
-            return
+            if type(item) is dict:
+                below += item.values()
+            elif type(item) is list:
+                below += item
         level = below
     raise Malformed("JSON: nested too deep")
 

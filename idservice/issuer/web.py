@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
-import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
@@ -30,6 +29,7 @@ from idservice.issuer.ports import LastingStore
 from idservice.issuer.service import Issuer
 from idservice.period import Period
 from idservice.web import bodies, edge, problems
+from idservice.web.answers import Json
 from idservice.web.application import PROBLEM_RESPONSE, HotRoute
 
 WORKERS: Final = 12
@@ -77,7 +77,7 @@ class Counter:
             token = await self._run(lambda: self._issuer.token(asked))
         except ServiceError as error:
             return problems.oauth_error(error.code)
-        return _json(
+        return Json(
             {
                 "access_token": base64url.encode(token),
                 "token_type": "Bearer",
@@ -87,7 +87,7 @@ class Counter:
 
     async def nonce(self) -> Response:
         """Give a nonce (OpenID4VCI, 7)."""
-        return _json({"c_nonce": self._issuer.nonce()})
+        return Json({"c_nonce": self._issuer.nonce()})
 
     async def credential(self, request: Request) -> Response:
         """Issue one instance or a batch (OpenID4VCI, 8)."""
@@ -100,13 +100,13 @@ class Counter:
             return problems.oauth_error(
                 Code.INVALID_CREDENTIAL_REQUEST if malformed else error.code
             )
-        return _json({"credentials": [{"credential": text} for text in issued]})
+        return Json({"credentials": [{"credential": text} for text in issued]})
 
     async def renew(self, request: Request) -> Response:
         """Turn a credential that is shown in full into an offer for the next period."""
         presentation = _text(await bodies.read_json(request), "presentation")
         content = await self._run(lambda: self._issuer.renew(presentation))
-        return _json({"credential_offer": content})
+        return Json({"credential_offer": content})
 
     async def withdraw(self, request: Request) -> Response:
         """Withdraw what a slip stands for; known and unknown slips are answered alike."""
@@ -116,7 +116,7 @@ class Counter:
         except Malformed as error:
             raise ServiceError(Code.INVALID_REQUEST) from error
         await self._run(lambda: self._issuer.withdraw(slip))
-        return _json({"result": "done"})
+        return Json({"result": "done"})
 
     async def offer(self, configuration: str, reference: str) -> Response:
         """Compute the offer that belongs to a reference (OpenID4VCI, 4.1.3)."""
@@ -130,7 +130,7 @@ class Counter:
         content = service.recompute_offer(
             self._documents().city.issuer, offer.Reference(octets), configuration=configuration
         )
-        return _json(content)
+        return Json(content)
 
     async def status(self, configuration: str, period: str) -> Response:
         """Hand out the newest signed list of a period (Token Status List, 8.1)."""
@@ -265,10 +265,6 @@ def _text(body: JsonObject, name: str) -> str:
     if not isinstance(value, str):
         raise ServiceError(Code.MISSING_MEMBER)
     return value
-
-
-def _json(content: object) -> Response:
-    return Response(orjson.dumps(content), media_type=_JSON)
 
 
 def _public(document: bytes) -> Response:

@@ -6,6 +6,7 @@ network and are left out; `/openapi.json` is served. Validation errors of the fr
 their input, so its handlers are replaced.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+from typing_extensions import override
 
 from idservice import errors
 from idservice.web import edge, problems, redaction
@@ -60,6 +63,16 @@ class Counter:
     ready: Callable[[], bool]
     lifespan: Lifespan | None = None
     write: redaction.Write = redaction.to_standard_error
+
+
+class Office(FastAPI):
+    """The application with the edge around all of it, what FastAPI does on entering included."""
+
+    edge: edge.Edge
+
+    @override
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.edge(scope, receive, send)
 
 
 async def _problem(_request: Request, error: Exception) -> Response:
@@ -124,7 +137,7 @@ _UNAVAILABLE: Final = errors.Code.UNAVAILABLE
 
 def create(counter: Counter) -> FastAPI:
     """Put the counter together."""
-    app = FastAPI(
+    app = Office(
         title=counter.title,
         version=counter.version,
         telemetry=_TELEMETRY,
@@ -144,9 +157,8 @@ def create(counter: Counter) -> FastAPI:
     app.include_router(counter.router)
     app.include_router(_health(counter.ready))
     hot = {(route.method, route.path): route for route in counter.hot}
-    app.middleware_stack = edge.Edge(
-        app.build_middleware_stack(), office=counter.office, write=counter.write, hot=hot
-    )
+    inside = functools.partial(FastAPI.__call__, app)
+    app.edge = edge.Edge(inside, office=counter.office, write=counter.write, hot=hot)
     _document(app, counter.hot)
     return app
 

@@ -55,17 +55,13 @@ async def read(request: Request, *, limit: int, media_types: frozenset[bytes]) -
 
 
 def _check_headers(request: Request, limit: int, media_types: frozenset[bytes]) -> None:
-    media_type, declared = b"", 0
-    for name, value in request.scope["headers"]:
-        if name == b"content-type":
-            media_type = value
-        elif name == b"content-encoding":
-            raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
-        elif name == b"content-length":
-            declared = int(value) if value.isdigit() else limit + 1
+    headers = dict(request.scope["headers"])
+    media_type, declared = headers.get(b"content-type", b""), headers.get(b"content-length", b"0")
+    if b"content-encoding" in headers:
+        raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
     if media_type not in media_types and media_type.lower() not in media_types:
         raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
-    if declared > limit:
+    if not declared.isdigit() or int(declared) > limit:
         raise ServiceError(Code.TOO_LARGE)
 
 

@@ -6,7 +6,7 @@ line without data; the exception goes no further, because servers print exceptio
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -73,52 +73,69 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def guarded(message: Message) -> None:
-            nonlocal started
-            if message["type"] == "http.response.start":
-                started = True
-                headers = message.get("headers", ())
-                said = [name for name, _ in headers]
-                # a page for people says itself which of our own files it loads
-                added = [each for each in _ADDED if each[0] not in said]
-                message["headers"] = [*headers, *added]
-            await send(message)
-
         refusal = _entrance(scope)
         if refusal is not None:
-            await refusal(scope, receive, guarded)
+            await _send(refusal, send)
             return
         begin = time.monotonic()
-        try:
-            await self._serve(scope, receive, guarded)
-        except Exception as error:  # noqa: BLE001, the last door: nothing of it may reach the server's log
-            self._write(
-                redaction.line(
-                    event="fault",
-                    office=self._office,
-                    route=_template(scope),
-                    status="5xx",
-                    duration=redaction.bucket(time.monotonic() - begin),
-                    error=type(error).__name__,
-                    where=redaction.where(error.__traceback__),
-                )
-            )
-            if not started:
-                await problems.problem(Code.UNAVAILABLE)(scope, receive, guarded)
-
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         hot = self._hot.get((scope["method"], scope["path"]))
         if hot is None:
-            await self._app(scope, receive, send)
+            await self._let_in(scope, receive, send, begin)
             return
         scope["route"] = hot
         try:
             response = await hot.endpoint(Request(scope, receive))
         except ServiceError as error:
             response = problems.problem(error.code)
-        await response(scope, receive, send)
+        except Exception as error:  # noqa: BLE001, the last door: nothing of it may reach the server's log
+            response = self._fault(error, scope, begin)
+        await _send(response, send)
+
+    async def _let_in(self, scope: Scope, receive: Receive, send: Send, begin: float) -> None:
+        """Let the framework answer, with our headers."""
+        started = False
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = _protected(message.get("headers", ()))
+            await send(message)
+
+        try:
+            await self._app(scope, receive, guarded)
+        except Exception as error:  # noqa: BLE001, as above
+            response = self._fault(error, scope, begin)
+            if not started:
+                await _send(response, send)
+
+    def _fault(self, error: Exception, scope: Scope, begin: float) -> Response:
+        self._write(
+            redaction.line(
+                event="fault",
+                office=self._office,
+                route=_template(scope),
+                status="5xx",
+                duration=redaction.bucket(time.monotonic() - begin),
+                error=type(error).__name__,
+                where=redaction.where(error.__traceback__),
+            )
+        )
+        return problems.problem(Code.UNAVAILABLE)
+
+
+async def _send(response: Response, send: Send) -> None:
+    """Send an answer that is whole."""
+    headers = _protected(response.raw_headers)
+    status = response.status_code
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def _protected(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    said = dict(headers)
+    # a page for people says itself which of our own files it loads
+    return [*headers, *[each for each in _ADDED if each[0] not in said]]
 
 
 def _entrance(scope: Scope) -> Response | None:

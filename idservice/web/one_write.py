@@ -20,6 +20,7 @@ class _Held:
 
     def __init__(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.is_closing = transport.is_closing
         self._head = b""
 
     def __getattr__(self, name: str) -> Any:
