@@ -69,6 +69,13 @@ def test_module_is_short_named_for_its_concept_and_says_what_it_is(path: Path) -
         assert len(tree.body) == 1
 
 
+def test_tests_and_benchmarks_are_no_longer_either() -> None:
+    for package in ("tests", "benchmarks"):
+        for path in (ROOT / package).rglob("*.py"):
+            if "node_modules" not in path.parts:
+                assert path.read_text().count("\n") <= LINES, relative(path)
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=relative)
 def test_folder_holds_nine_modules_at_most(folder: Path) -> None:
     modules = [path for path in folder.glob("*.py") if path.name != "__init__.py"]

@@ -28,7 +28,7 @@ from idservice.governance import plain_words
 from idservice.verification import policy
 from tests.fakes import notaries, register_folder, registers
 from tests.fakes import over_asking as requests
-from tests.fakes.city import FakeVerifier
+from tests.fakes.city_verifiers import FakeVerifier
 from tests.fakes.register_folder import Folder
 
 LATER = registers.NOTICE + 3600

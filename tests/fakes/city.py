@@ -11,7 +11,6 @@ import hashlib
 import itertools
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import date
 from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -40,8 +39,10 @@ from idservice.period import Period
 from idservice.verification import policy, trust
 from idservice.verification.policy import Policy
 from idservice.verification.trust import Announced, AnnouncedBbs, AnnouncedStatus, TrustBundle
+from tests.fakes import city_verifiers
 from tests.fakes.certificates import der, ed, p256
 from tests.fakes.city_register import CityRegister
+from tests.fakes.city_verifiers import FakeVerifier
 
 NOW = UnixSeconds(1_800_000_000)
 """2027-01-15 08:00 UTC."""
@@ -71,19 +72,6 @@ RESIDENT: Mapping[str, JsonValue] = MappingProxyType(
         "enrolled_until": "2031-01-01",
     }
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FakeVerifier:
-    """One verifier: its key, its certificate, and who it says to be."""
-
-    name: str
-    dns_name: str
-    key: ec.EllipticCurvePrivateKey
-    x5c: list[JsonValue]
-    hash_client_id: str
-    dns_client_id: str
-    policy: Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,8 +302,8 @@ def make(*, now: UnixSeconds = NOW, issuer: str = ISSUER, demonstration: bool = 
     )
     vct = metadata.vct(issuer)
     verifiers = {
-        name: _verifier(root, lasting, name=name, serial=200 + place, vct=vct)
-        for place, name in enumerate(_ASKING)
+        name: city_verifiers.make(root, lasting, name=name, serial=200 + place, vct=vct)
+        for place, name in enumerate(city_verifiers.ASKING)
     }
     payload: JsonObject = {
         "type": trust.TYPE,
@@ -352,77 +340,6 @@ def make(*, now: UnixSeconds = NOW, issuer: str = ISSUER, demonstration: bool = 
             now=now,
         ),
         random_bytes=chance(),
-    )
-
-
-_ASKING: Mapping[str, JsonObject] = MappingProxyType(
-    {
-        "library": {
-            "id": "library-card",
-            "verifier": "Exampleton Library",
-            "purpose": "library_membership",
-            "place": "at the counter",
-            "required": ["resident"],
-            "optional": ["given_name"],
-            "notice": {"en": "To give you a library card."},
-        },
-        "bar": {
-            "id": "bar-entry",
-            "verifier": "The Bar",
-            "purpose": "age_check",
-            "place": "at the door",
-            "required": ["age_over_18"],
-            "optional": ["portrait"],
-            "notice": {"en": "To let in adults only."},
-        },
-        "bank": {
-            "id": "bank-account",
-            "verifier": "Exampleton Savings Bank",
-            "purpose": "account_opening",
-            "place": "in the branch",
-            "required": ["given_name", "family_name", "birth_date"],
-            "optional": [*catalogue.ADDRESS_CLAIMS, "portrait"],
-            "notice": {"en": "To open an account in your name."},
-            "retention": "Name and date of birth are kept while the account is open.",
-            "erase": "https://bank.example/erase",
-        },
-    }
-)
-
-
-def _verifier(
-    root: Authority, validity: Validity, *, name: str, serial: int, vct: str
-) -> FakeVerifier:
-    key, dns_name = p256(f"verifier {name}"), f"{name}.example"
-    leaf = certificates.leaf_certificate(
-        role=Role.VERIFIER,
-        public_key=key.public_key(),
-        authority=root,
-        common_name=str(_ASKING[name]["verifier"]),
-        names=Names(dns_names=(dns_name,), uris=(f"https://{dns_name}",)),
-        validity=validity,
-        serial=serial,
-    )
-    digest = hashlib.sha256(der(leaf)).digest()
-    client_ids = [f"x509_hash:{base64url.encode(digest)}", f"x509_san_dns:{dns_name}"]
-    asking: JsonObject = {
-        "client_ids": [*client_ids],
-        "vct": vct,
-        "formats": ["dc+sd-jwt"],
-        "status_max_age_s": policy.STATUS_MAX_AGE,
-        "retention": policy.NOTHING_KEPT,
-        "erase": None,
-        "expires": date(2040, 1, 1).isoformat(),
-        **_ASKING[name],
-    }
-    return FakeVerifier(
-        name=str(asking["verifier"]),
-        dns_name=dns_name,
-        key=key,
-        x5c=x5c.encode([leaf]),
-        hash_client_id=client_ids[0],
-        dns_client_id=client_ids[1],
-        policy=policy.parse(asking),
     )
 
 

@@ -5,10 +5,12 @@ tested elsewhere.
 """
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from crypto.bbs import jwp, signature
@@ -21,6 +23,7 @@ from crypto.jose import jwk, jws
 from crypto.sdjwt import key_binding, sd_jwt, verify
 from crypto.sealed import handle, offer
 from idservice import catalogue, period
+from idservice.errors import Code, ServiceError
 from idservice.issuer import claims, protocol
 from idservice.issuer.claims import Person
 from idservice.issuer.model import BbsIssuingKey, Enrolment, IssuingKey
@@ -405,3 +408,19 @@ def index_of(content: JsonObject) -> int:
 def slip_of(enrolment: Enrolment) -> handle.Slip:
     """Read an enrolment's slip."""
     return handle.parse_slip(enrolment.slip)
+
+
+def rows(office: Office) -> object:
+    """Everything the issuer holds."""
+    lasting, pending = office.stores.lasting, office.stores.pending
+    assert isinstance(lasting, MemoryLasting)
+    assert isinstance(pending, MemoryPending)
+    return deepcopy((lasting._content, pending._offers, pending._tokens))
+
+
+def refused(act: Callable[[], object], code: Code) -> None:
+    """Hold that `act` is refused with `code`, which is all that is said."""
+    with pytest.raises(ServiceError) as caught:
+        act()
+    assert caught.value.code is code
+    assert str(caught.value) == code.value

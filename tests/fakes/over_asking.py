@@ -7,7 +7,8 @@ from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.jose import jws
 from crypto.x509 import x5c
 from idservice.verification import dcql, openid4vp
-from tests.fakes.city import FakeCity, FakeVerifier
+from tests.fakes.city import FakeCity
+from tests.fakes.city_verifiers import FakeVerifier
 
 NONCE = "nonce-of-this-visit"
 

@@ -25,7 +25,8 @@ from idservice.verification import verify as check
 from idservice.verification.openid4vp import Invitation, ResponseMode
 from idservice.verification.trust import Announced
 from idservice.wallet.model import Request, Response
-from tests.fakes.city import RESIDENT, FakeCity, FakeVerifier, p256
+from tests.fakes.city import RESIDENT, FakeCity, p256
+from tests.fakes.city_verifiers import FakeVerifier
 
 GRANT = "urn:ietf:params:oauth:grant-type:pre-authorized_code"
 TRANSACTION_CODE = "493536"
