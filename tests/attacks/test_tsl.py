@@ -25,6 +25,7 @@ from crypto.x509 import issue as certificate_issue
 from crypto.x509 import x5c
 from crypto.x509.profile import Names, Role
 from idservice import catalogue, period
+from idservice.errors import Code, ServiceError
 from idservice.issuer.model import StatusList
 from idservice.storage.issuer import SqlLasting
 from idservice.verification import status
@@ -261,13 +262,18 @@ def allocate(store: SqlLasting, *, writer: int, rounds: int) -> list[int]:
     given: list[int] = []
     # the same chance for all, so that every index is wanted by every writer
     random_bytes = cities.chance("one")
-    for number in range(rounds):
-        with store.serialised(writer << 32 | number) as unit:
-            lst = unit.status_list(PERIOD, catalogue.CONFIGURATION)
-            assert lst is not None
-            indices, drawn = lst.draw(catalogue.BATCH, random_bytes=random_bytes)
-            unit.keep_status_list(PERIOD, catalogue.CONFIGURATION, drawn)
-        given.extend(indices)
+    while len(given) < rounds * catalogue.BATCH:
+        try:
+            with store.serialised(writer << 32 | len(given)) as unit:
+                lst = unit.status_list(PERIOD, catalogue.CONFIGURATION)
+                assert lst is not None
+                indices, drawn = lst.draw(catalogue.BATCH, random_bytes=random_bytes)
+                unit.keep_status_list(PERIOD, catalogue.CONFIGURATION, drawn)
+        except ServiceError as refused:  # SQLite's queue is unfair: who waited too long comes again
+            if refused.code is not Code.UNAVAILABLE:
+                raise
+        else:
+            given.extend(indices)
     return given
 
 
