@@ -20,11 +20,14 @@ from idservice.errors import Code, ServiceError
 SINGLE: Final = 96 * 1024
 RESPONSE: Final = 128 * 1024
 BATCH: Final = 8 * 1024 * 1024
+VALUES: Final = 16 * 1024
+"""In JSON: sixteen for each item of the largest batch. Each costs a hundred octets or so."""
 FIELDS: Final = 16
 TIME_LIMIT: Final = 15.0
 """Seconds that a body may take to arrive."""
 
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8"})
+_BEFORE_VALUES = (b",", b"[", b"{")
 _FORM = frozenset(
     {
         b"application/x-www-form-urlencoded",
@@ -98,13 +101,25 @@ async def read_json(request: Request, *, limit: int = SINGLE) -> canonical_json.
     """Read a JSON object, strictly.
 
     Raises:
-        ServiceError: as `read`; `bad_json` for anything but one strict JSON object.
+        ServiceError: as `read`; `too_large` for more than `VALUES` values; `bad_json` for anything
+            but one strict JSON object.
     """
     body = await read(request, limit=limit, media_types=_JSON)
+    if len(body) > VALUES:
+        _check_values(body)
     try:
         return canonical_json.parse_object(body)
     except Malformed as error:
         raise ServiceError(Code.BAD_JSON) from error
+
+
+def _check_values(body: bytes) -> None:
+    """Count, before they are made, what values could stand behind: commas and opening brackets.
+
+    By `replace`, which finds a rare octet ten times as fast as `count` does.
+    """
+    if sum(len(body) - len(body.replace(mark, b"", VALUES)) for mark in _BEFORE_VALUES) >= VALUES:
+        raise ServiceError(Code.TOO_LARGE)
 
 
 async def read_form(request: Request, *, limit: int = SINGLE) -> dict[str, str]:

@@ -84,6 +84,14 @@ def test_body_beyond_the_limit_is_refused_by_declaration_and_by_octets() -> None
     assert refusal([JSON], b" " * 60, b" " * 60) is Code.TOO_LARGE
 
 
+@pytest.mark.parametrize("piece", [b"1,", b"{},", b"[[[[[[[[[[[[]]]]]]]]]]]],", b'{"a":1},'])
+def test_more_values_than_a_batch_needs_are_not_even_read(piece: bytes) -> None:
+    few = b'{"items":[' + piece * 1000 + b"1]}"
+    assert read_json([JSON], few, limit=bodies.BATCH)
+    many = b'{"items":[' + piece * (bodies.VALUES // 2) + piece * (bodies.VALUES // 2) + b"1]}"
+    assert refusal([JSON], many, limit=bodies.BATCH) is Code.TOO_LARGE
+
+
 def test_body_that_never_arrives_is_an_invalid_request(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ServiceError) as caught:
         asyncio.run(bodies.read_json(request([JSON], b"{", complete=False)))
