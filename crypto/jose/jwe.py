@@ -17,7 +17,7 @@ from crypto.encoding import base64url, canonical_json
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.entropy import RandomBytes
 from crypto.errors import Malformed, Refused, WrongAlgorithm
-from crypto.jose import jwk
+from crypto.jose import jwk, jws
 
 Encryption = Literal["A128GCM", "A256GCM"]
 
@@ -101,8 +101,9 @@ def decrypt(
         Header and plaintext.
 
     Raises:
-        Malformed: not five parts, a part or the header that does not parse, an ephemeral key
-            that is no point of P-256, or an encrypted key where none belongs.
+        Malformed: not five parts, a header beyond `jws.LARGEST_HEADER`, a part or the header that
+            does not parse, an ephemeral key that is no point of P-256, or an encrypted key where
+            none belongs.
         WrongAlgorithm: another algorithm, an encryption that is not listed, a critical header,
             or compression.
         Refused: the ciphertext was not made for this key, or was changed.
@@ -115,6 +116,8 @@ def decrypt(
     if len(parts) != 5:  # noqa: PLR2004 - header, key, iv, ciphertext, tag
         raise Malformed("JWE (RFC 7516, section 3.1): not five parts")
     protected = parts[0]
+    if len(protected) > jws.LARGEST_HEADER:
+        raise Malformed("JWE: a header that is too long")
     header = canonical_json.parse_object(base64url.decode(protected))
     encrypted_key, iv, ciphertext, tag = map(base64url.decode, parts[1:])
     _check_header(header, encryptions)

@@ -23,6 +23,8 @@ from crypto.errors import BadSignature, Malformed, WrongAlgorithm
 Signer = Callable[[bytes], bytes]
 """Takes the signing input and returns 64 octets, r then s; the key may live in hardware."""
 
+LARGEST_HEADER = 16 * 1024
+"""Characters; one with two certificates of 4 KiB has fewer. It is read before anything is known."""
 SIGNATURE_SIZE = 64
 _HALF = 32
 _HIGH_BIT = 0x80
@@ -55,8 +57,8 @@ def parse(token: str) -> Jws:
         Header as parsed, payload as it was signed; the payload need not be JSON.
 
     Raises:
-        Malformed: not three parts, a part that is not base64url, or a header that is not one
-            JSON object without repeated members.
+        Malformed: not three parts, a part that is not base64url, or a header that is larger than
+            `LARGEST_HEADER` or not one JSON object without repeated members.
 
     Not checked: everything else; see `check_header` and `verify_signature`.
     """
@@ -65,6 +67,8 @@ def parse(token: str) -> Jws:
     # A further dot would be a foreign character of the payload.
     if not dot:
         raise Malformed("JWS (RFC 7515, section 3.1): not three parts")
+    if len(header) > LARGEST_HEADER:
+        raise Malformed("JWS: a header that is too long")
     return Jws(
         canonical_json.parse_object(base64url.decode(header)),
         base64url.decode(payload),

@@ -29,8 +29,8 @@ INVALID: Final = 1
 SKEW: Final = 60
 """Seconds by which the signer's clock may be ahead."""
 
-LARGEST_TOKEN: Final = 32 << 20
-"""Characters."""
+LARGEST_TOKEN: Final = 4 << 20
+"""Characters; 2^24 entries of one bit that no compression makes smaller need 3.6 MiB of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

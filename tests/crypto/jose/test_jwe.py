@@ -4,7 +4,7 @@ import pytest
 
 from crypto.encoding import base64url, canonical_json
 from crypto.errors import CryptoError, Malformed, Refused, WrongAlgorithm
-from crypto.jose import jwe, jwk
+from crypto.jose import jwe, jwk, jws
 from tests.fakes import sd_jwts
 
 KEY = jwk.generate(random_bytes=sd_jwts.stream("recipient"))
@@ -131,6 +131,11 @@ def test_sec3_1_parts_of_the_wrong_number_or_length_are_refused() -> None:
     ):
         with pytest.raises(Malformed):
             decrypt(".".join(parts))
+
+
+def test_a_header_beyond_its_limit_is_malformed_before_it_is_read() -> None:
+    with pytest.raises(Malformed):
+        decrypt(token({"kid": "1" * jws.LARGEST_HEADER}))
 
 
 def test_another_recipient_cannot_read() -> None:

@@ -96,6 +96,13 @@ def test_sec3_1_what_is_not_three_parts_and_a_header_is_malformed(token: str) ->
         jws.parse(token)
 
 
+def test_a_header_beyond_its_limit_is_malformed() -> None:
+    longest = b"{}".ljust(jws.LARGEST_HEADER * 3 // 4)
+    assert jws.parse(f"{base64url.encode(longest)}.e30.AA").header == {}
+    with pytest.raises(Malformed):
+        jws.parse(f"{base64url.encode(longest + b' ')}.e30.AA")
+
+
 HEADERS: dict[str, dict[str, Any]] = {
     "none": {"alg": "none"},
     "None": {"alg": "None"},

@@ -1,3 +1,4 @@
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -180,6 +181,18 @@ def test_every_changed_character_is_refused(data: st.DataObject) -> None:
     other = data.draw(st.sampled_from("Aa0_-.=é").filter(lambda each: each != text[position]))
     with pytest.raises(CryptoError):
         verify(text[:position] + other + text[position + 1 :])
+
+
+def test_the_largest_list_passes_though_nothing_compresses_it() -> None:
+    chance = hashlib.shake_128(b"2^24 entries").digest(bits.MOST_ENTRIES // 8)
+    largest = replace(TOKEN, bits=StatusBits(bits=1, data=chance))
+    text = status_token.sign(largest, header=HEADER, signer=SIGNER)
+    assert len(text) > status_token.LARGEST_TOKEN * 3 // 4
+    shape = Shape(bits=1, size=bits.MOST_ENTRIES)
+    unverified = status_token.parse(text)
+    assert largest == status_token.verify(
+        unverified, key=KEY.public_key(), uri=URI, shape=shape, now=UnixSeconds(NOW)
+    )
 
 
 def test_a_token_beyond_the_limit_is_malformed() -> None:
