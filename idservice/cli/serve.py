@@ -42,10 +42,6 @@ Offset = Annotated[
 ]
 
 
-def _ended(_number: int, _frame: FrameType | None) -> None:
-    """Let the process end by itself, with 0."""
-
-
 def run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
     """Serve until a signal; nothing but our own fault lines is ever logged, no core is dumped."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -65,12 +61,19 @@ def run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> Non
         timeout_graceful_shutdown=GRACE,
     )
     server = uvicorn.Server(config)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        """Have the server stop by itself, and the process end with 0."""
+        server.should_exit = True
+
     for graceful in (signal.SIGTERM, signal.SIGINT):
-        # the server stops on these and then raises them once more, to end us as if killed
-        signal.signal(graceful, _ended)
+        # the server takes these over only once it runs, and raises them again when it has stopped
+        signal.signal(graceful, stop)
     # What is loaded by now stays: no collection need walk over it again while answers wait.
     gc.collect()
     gc.freeze()
+    if descriptor is None:
+        typer.echo(f"Listening on {host}, port {listening.getsockname()[1]}.")
     server.run(sockets=[listening])
     if not server.started:
         raise typer.Exit(2)
@@ -92,11 +95,9 @@ def _listening(host: str, port: int, descriptor: int | None) -> socket.socket:
                 return inherited
             raise settings.UnusableSettings("--fd is not a TCP socket")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        bound = socket.create_server((host, port), family=family, backlog=BACKLOG)
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise settings.UnusableSettings(f"cannot listen: {error.strerror}") from error
-    typer.echo(f"Listening on {host}, port {bound.getsockname()[1]}.")
-    return bound
 
 
 def _refuse(error: Exception) -> typer.Exit:

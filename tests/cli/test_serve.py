@@ -3,6 +3,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,28 @@ def test_an_inherited_socket_is_taken_as_tcp() -> None:
         assert taken.family == socket.AF_INET
         assert taken.getsockname() == bound.getsockname()
         taken.close()
+
+
+STOPPED = """
+import os, signal, sys
+from fastapi import FastAPI
+from idservice.cli import serve
+for graceful in (signal.SIGTERM, signal.SIGINT) * 5:
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        os.dup2(writing, 1)
+        serve.run(FastAPI(), host="127.0.0.1", port=0, descriptor=None)
+        sys.exit()
+    os.close(writing)
+    assert os.read(reading, 100).startswith(b"Listening")
+    os.kill(process, graceful)
+    signal.alarm(20)  # whoever lost the signal would serve for ever
+    assert os.waitpid(process, 0)[1] == 0
+    os.close(reading)
+"""
+
+
+def test_no_signal_is_lost_however_soon_it_comes() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED], check=False, capture_output=True)
+    assert done.returncode == 0, done.stderr
