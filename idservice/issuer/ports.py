@@ -94,8 +94,8 @@ class Unit(Protocol):
         """Add a sealed index row, unless there is one."""
         ...
 
-    def fill_index_row(self, key: bytes, *, sealed: bytes) -> None:
-        """Replace a sealed index row."""
+    def put_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:
+        """Write a sealed index row, whatever stood in its place."""
         ...
 
     def remove_index_row(self, key: bytes) -> None:

@@ -18,7 +18,7 @@ from datetime import date
 
 from crypto.encoding.canonical_json import JsonObject
 from crypto.entropy import RandomBytes
-from crypto.errors import CryptoError, Malformed, Refused
+from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.sealed import handle, offer
 from crypto.sealed.handle import Handle, Slip
@@ -228,6 +228,8 @@ class Issuer:
         whose = handle.handle(slip)
         current = period.of(now)
         with stores.lasting.serialised(handle.lock_id(whose)) as unit:
+            if unit.is_withdrawn(handle.withdrawn_key(whose)):
+                return
             known = False
             for number in range(current - 2, current + 3):
                 for configuration in catalogue.CONFIGURATIONS:
@@ -358,21 +360,22 @@ def _is_valid(unit: Unit, shown: formats.Shown) -> bool:
 
 
 def _withdraw_row(unit: Unit, slip: Slip, whose: Handle, where: tuple[Period, str]) -> bool:
-    """Withdraw what was issued of one period and configuration; False if nothing was."""
+    """Withdraw what was issued of one period and configuration; False if there is no row.
+
+    Whoever may add rows may have added one that lists a stranger's indices. Once a handle is
+    marked its row is the one that was written with the mark: only that one is opened.
+    """
     number, configuration = where
     row = handle.row_key(whose, period=number, configuration=configuration)
     sealed = unit.index_row(row)
     if sealed is None:
         return False
     unit.remove_index_row(row)
-    try:
+    if unit.is_marked(handle.mark(whose, period=number, configuration=configuration)):
         indices = handle.open_indices(sealed, slip=slip)
-    except (Malformed, Refused):
-        # Whoever may add rows may have added nonsense; the handle is barred all the same.
-        indices = ()
-    found = unit.status_list(number, configuration) if indices else None
-    if found is not None:
-        unit.keep_status_list(number, configuration, found.invalidate(indices))
+        found = unit.status_list(number, configuration) if indices else None
+        if found is not None:
+            unit.keep_status_list(number, configuration, found.invalidate(indices))
     return True
 
 

@@ -207,10 +207,15 @@ class SqlUnit:
         """Add a sealed index row, unless there is one."""
         _add(self._connection, index_rows, key=key, period=period, sealed=sealed)
 
-    def fill_index_row(self, key: bytes, *, sealed: bytes) -> None:
-        """Replace a sealed index row."""
-        replaced = update(index_rows).where(index_rows.c.key == key).values(sealed=sealed)
-        self._connection.execute(replaced)
+    def put_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:
+        """Write a sealed index row, whatever stood in its place."""
+        row = _insert(self._connection, index_rows).values(key=key, period=period, sealed=sealed)
+        self._connection.execute(
+            row.on_conflict_do_update(
+                index_elements=["key"],
+                set_={"period": row.excluded.period, "sealed": row.excluded.sealed},
+            )
+        )
 
     def remove_index_row(self, key: bytes) -> None:
         """Delete a sealed index row."""

@@ -186,9 +186,8 @@ class MemoryUnit:
     def add_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:
         self._content.rows.setdefault(key, (period, sealed))
 
-    def fill_index_row(self, key: bytes, *, sealed: bytes) -> None:
-        if key in self._content.rows:
-            self._content.rows[key] = (self._content.rows[key][0], sealed)
+    def put_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:
+        self._content.rows[key] = (period, sealed)
 
     def remove_index_row(self, key: bytes) -> None:
         self._content.rows.pop(key, None)

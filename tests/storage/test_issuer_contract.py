@@ -100,16 +100,16 @@ def test_reaper_takes_what_is_out_of_date_only(stores: Stores) -> None:
     assert stores.pending.has_offer(OTHER, tries=5, slot=0)
 
 
-def test_index_row_is_added_filled_and_removed(stores: Stores) -> None:
-    stores.lasting.add_index_row(KEY, period=P, sealed=b"empty")
+def test_index_row_is_added_put_and_removed(stores: Stores) -> None:
+    stores.lasting.add_index_row(KEY, period=Period(0), sealed=b"empty")
     with stores.lasting.serialised(1) as unit:
         unit.add_index_row(KEY, period=P, sealed=b"another")
         assert unit.index_row(KEY) == b"empty"
-        unit.fill_index_row(KEY, sealed=b"full")
-        unit.fill_index_row(OTHER, sealed=b"never")
+        for key in (KEY, OTHER):
+            unit.put_index_row(key, period=P, sealed=b"full")
+    stores.lasting.reap(period=P, quarter=0)
     with stores.lasting.serialised(1) as unit:
-        assert unit.index_row(KEY) == b"full"
-        assert unit.index_row(OTHER) is None
+        assert unit.index_row(KEY) == unit.index_row(OTHER) == b"full"
         unit.remove_index_row(KEY)
     with stores.lasting.serialised(1) as unit:
         assert unit.index_row(KEY) is None

@@ -119,7 +119,7 @@ class Asked:
         return sealed
 
     def _keep(self, entitlement: Entitlement, sealed: bytes, *, first: bool) -> None:
-        self.unit.fill_index_row(_row_key(entitlement), sealed=sealed)
+        self.unit.put_index_row(_row_key(entitlement), period=entitlement.period, sealed=sealed)
         if first:
             self.unit.mark(_mark(entitlement), period=entitlement.period)
             act = Act.RENEWED if entitlement.renewal else Act.ISSUED

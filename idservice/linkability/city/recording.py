@@ -95,8 +95,8 @@ class Lasting:
         self.written.append((key, sealed))
         self._rows.setdefault(key, sealed)
 
-    def fill_index_row(self, key: bytes, *, sealed: bytes) -> None:
-        """Replace a sealed index row."""
+    def put_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:  # noqa: ARG002, the port
+        """Write a sealed index row, whatever stood in its place."""
         self.written.append((key, sealed))
         self._rows[key] = sealed
 

@@ -1,0 +1,94 @@
+"""Rows that a clerk's role may add to the issuer's database, made up instead of made at a desk."""
+
+import pytest
+
+from crypto.sealed import handle
+from crypto.sealed.handle import Slip
+from idservice import catalogue
+from idservice.period import Period
+from tests.fakes import city as cities
+from tests.fakes import issuer_office as offices
+from tests.fakes.issuer_office import Office, Resident
+
+BEYOND_ANY_LIST = 1 << 31
+
+
+@pytest.fixture
+def office() -> Office:
+    return offices.make()
+
+
+@pytest.fixture
+def stranger(office: Office) -> Resident:
+    resident, enrolment = office.enrol()
+    resident.take(enrolment, label="stranger")
+    return resident
+
+
+def add_row(
+    office: Office, slip: Slip, indices: list[int], *, ahead: int = 0, until: int | None = None
+) -> None:
+    """Add the row of a period with indices of the clerk's choice."""
+    whose, number = handle.handle(slip), Period(office.city.period + ahead)
+    office.stores.lasting.add_index_row(
+        handle.row_key(whose, period=number, configuration=catalogue.CONFIGURATION),
+        period=Period(number if until is None else until),
+        sealed=handle.seal_indices(whose, indices=indices, random_bytes=office.random_bytes),
+    )
+
+
+@pytest.mark.threat("T89")
+def test_row_of_a_slip_that_received_nothing_withdraws_nobody(
+    office: Office, stranger: Resident
+) -> None:
+    slip = handle.new_slip(random_bytes=cities.chance("clerk"))
+    add_row(office, slip, [*stranger.indices()[:19], BEYOND_ANY_LIST])
+    office.issuer.withdraw(slip)
+    assert office.withdrawn() == ()
+
+
+@pytest.mark.threat("T89")
+def test_row_beside_the_true_ones_does_not_hinder_withdrawal(
+    office: Office, stranger: Resident
+) -> None:
+    resident, enrolment = office.enrol()
+    resident.take(enrolment)
+    slip = offices.slip_of(enrolment)
+    add_row(office, slip, [BEYOND_ANY_LIST, stranger.indices()[0]], ahead=1)
+    office.issuer.withdraw(slip)
+    assert office.withdrawn() == tuple(sorted(resident.indices()))
+    assert office.withdrawn(Period(office.city.period + 1)) == ()
+
+
+@pytest.mark.threat("T89")
+def test_row_that_is_added_after_a_withdrawal_withdraws_nobody(
+    office: Office, stranger: Resident
+) -> None:
+    resident, enrolment = office.enrol()
+    resident.take(enrolment)
+    slip = offices.slip_of(enrolment)
+    office.issuer.withdraw(slip)
+    once = office.withdrawn()
+    add_row(office, slip, stranger.indices())
+    office.issuer.withdraw(slip)
+    assert office.withdrawn() == once
+
+
+@pytest.mark.threat("T89")
+def test_row_with_a_past_period_is_not_reaped_to_make_place_for_another(
+    office: Office, stranger: Resident
+) -> None:
+    resident, enrolment = office.enrol()
+    slip = offices.slip_of(enrolment)
+    key = handle.row_key(
+        handle.handle(slip), period=office.city.period, configuration=catalogue.CONFIGURATION
+    )
+    with office.stores.lasting.serialised(0) as unit:
+        unit.remove_index_row(key)
+    add_row(office, slip, stranger.indices(), until=0)
+    resident.take(enrolment)
+    office.schedule.reap()
+    with office.stores.lasting.serialised(0) as unit:
+        assert unit.index_row(key) is not None
+    office.issuer.withdraw(slip)
+    assert office.withdrawn() == tuple(sorted(resident.indices()))
