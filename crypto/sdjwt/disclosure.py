@@ -27,8 +27,8 @@ Path = tuple[str | int, ...]
 ALWAYS_VISIBLE = frozenset(
     {"iss", "iat", "nbf", "exp", "aud", "cnf", "vct", "vct#integrity", "status", "_sd_alg"}
 )
-"""Top-level claims that control the credential and are never hidden (SD-JWT VC, section 2.2.2;
-RFC 9901, section 9.7)."""
+"""Top-level claims that control the credential and of which nothing is ever hidden (SD-JWT VC,
+section 2.2.2; RFC 9901, section 9.7)."""
 
 SALT_SIZE = 16
 SALT_TEXT_SIZE = 22

@@ -34,12 +34,8 @@ class Frame:
     """Further digests in every object that has disclosable members."""
 
     def __post_init__(self) -> None:
-        hidden = {path[0] for path in self.disclosable if len(path) == 1}
-        if (
-            () in self.disclosable
-            or not disclosure.ALWAYS_VISIBLE.isdisjoint(hidden)
-            or self.decoys < 0
-        ):
+        wrong = any(not path or path[0] in disclosure.ALWAYS_VISIBLE for path in self.disclosable)
+        if wrong or self.decoys < 0:
             raise ValueError("a claim that must stay visible, or a number of decoys below zero")
 
 

@@ -1,7 +1,7 @@
 """The processing steps in their order: signature, digests, the holder's answer.
 
 Carries out RFC 9901, sections 7.1 (steps 2 to 5) and 7.3, and of SD-JWT VC, section 2.2.2, which
-claims are never disclosures. Leaves out step 6: `exp`, `nbf`, `iss`, `vct` and `status` are
+claims hide nothing. Leaves out step 6: `exp`, `nbf`, `iss`, `vct` and `status` are
 judged by who knows the issuer's announced values. Hashes other than SHA-256 are refused.
 
 This is the hottest path there is, hence plain dicts inside, one walk, and no dataclass.
@@ -72,7 +72,8 @@ def verify(
         HolderBinding: no key binding, no usable holder key, or an answer that does not fit.
         WrongNonce: an answer to another question.
         WrongAudience: an answer for somebody else.
-        Refused: the disclosures and the digests contradict each other.
+        Refused: the disclosures and the digests contradict each other, or there is a digest in
+            a claim that is always visible.
 
     Not checked: `exp`, `nbf`, `iss`, `vct`, `status`; that the nonce was not used before.
     """
@@ -115,8 +116,8 @@ def verify_issued(
         WrongAlgorithm: `alg`, `typ` or `_sd_alg` is another one, or a header is critical.
         BadSignature: not signed by `issuer_key`.
         HolderBinding: it carries a key binding: somebody showed it before.
-        Refused: the disclosures and the digests contradict each other, or a salt is short
-            (section 9.3): what its holder does not show could be guessed.
+        Refused: as `verify`, or a salt is short (section 9.3): what its holder does not show
+            could be guessed.
 
     Not checked: whose key `cnf` holds; `exp`, `nbf`, `iss`, `vct`, `status`.
     """
@@ -141,6 +142,10 @@ def _issued_claims(sd_jwt: SdJwt, issuer_key: ec.EllipticCurvePublicKey, typ: st
     if len(unused) != len(sd_jwt.disclosures):
         raise Refused("SD-JWT (RFC 9901, section 7.1, step 4): a disclosure twice")
     walk = _Walk(unused)
+    for name in disclosure.ALWAYS_VISIBLE & payload.keys():
+        walk.below(payload[name], 1)
+    if walk.count:
+        raise Refused("SD-JWT VC (section 2.2.2): a claim that its holder could choose")
     walk.object(payload, 1)
     if walk.count != len(walk.seen):
         raise Refused("SD-JWT (RFC 9901, section 7.1, step 4): a digest twice")

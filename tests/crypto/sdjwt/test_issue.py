@@ -103,6 +103,8 @@ def test_a_path_that_does_not_exist_is_our_own_mistake() -> None:
 def test_sd_jwt_vc_sec2_2_2_control_claims_cannot_be_hidden(name: str) -> None:
     with pytest.raises(ValueError, match="visible"):
         issue.Frame(disclosable=frozenset({(name,)}))
+    with pytest.raises(ValueError, match="visible"):
+        issue.Frame(disclosable=frozenset({(name, "below", 0)}))
     assert issue.Frame(disclosable=frozenset({("other", name)}))
 
 

@@ -168,6 +168,31 @@ def test_sd_jwt_vc_sec2_2_2_control_claims_are_never_disclosed(name: str) -> Non
         check(sd_jwts.bind(f"{token}~{text}~"))
 
 
+def hole(text: str) -> dict[str, Any]:
+    return {"_sd": [digest(text)]}
+
+
+KEY = sd_jwts.CNF["jwk"]
+JWK, X = disclose("s", "jwk", KEY), disclose("s", "x", KEY["x"])
+STATUS_LIST, INDEX = disclose("s", "status_list", {}), disclose("s", "idx", 5)
+CHOSEN: dict[str, tuple[dict[str, Any], str]] = {
+    "the key": ({"cnf": hole(JWK)}, JWK),
+    "a coordinate": ({"cnf": {"jwk": {"kty": "EC", "crv": "P-256", "y": KEY["y"], **hole(X)}}}, X),
+    "the status": ({"status": hole(STATUS_LIST)}, STATUS_LIST),
+    "an index": ({"status": {"status_list": hole(INDEX)}}, INDEX),
+    "an audience": ({"aud": [{"...": digest(ELEMENT)}]}, ELEMENT),
+}
+
+
+@pytest.mark.parametrize(("payload", "text"), CHOSEN.values(), ids=CHOSEN)
+def test_sd_jwt_vc_sec2_2_2_nothing_within_control_claims_is_disclosed(
+    payload: dict[str, Any], text: str
+) -> None:
+    for texts in ([], [text]):
+        with pytest.raises(Refused, match=r"2\.2\.2"):
+            check(bound(payload, texts))
+
+
 def test_sd_jwt_vc_sec2_2_2_names_of_control_claims_are_free_further_down() -> None:
     text = disclose("s", "status", 1)
     assert check(bound({"a": {"_sd": [digest(text)]}}, [text])).claims["a"] == {"status": 1}
