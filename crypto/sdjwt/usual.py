@@ -116,7 +116,7 @@ def _open(
     first, last = data.find(b"~"), data.rfind(b"~") + 1
     dot = first - _DOT_AND_SIGNATURE
     if (
-        # Nothing may hold one of these, which `_read` takes for the characters of base64url.
+        # `_read` takes these for characters of base64url; so it would in the point below.
         "=" in text
         or "+" in text
         or "/" in text
@@ -164,6 +164,7 @@ def _open(
         tail,
     ) = cuts
     index = payload[index_at:index_end]
+    point = payload[x_at:x_end] + b"A" + payload[y_at:y_end] + b"A"
     if (
         not payload.startswith(head)
         or payload[x_end:y_at] != to_y
@@ -172,6 +173,8 @@ def _open(
         or not index.isdigit()
         or len(index) > _MOST_DIGITS
         or (index[0] == _ZERO and len(index) > 1)
+        or b"+" in point
+        or b"/" in point
     ):
         raise _Unusual
     listed = _loads(payload[digests_at:digests_end])
@@ -184,7 +187,6 @@ def _open(
     shown = _disclosures(data[first + 1 : last - 1].split(b"~"), digests, inner, shape)
 
     # Signatures and key are read in one go, each filled up with zeros, which must stay zeros.
-    point = payload[x_at:x_end] + b"A" + payload[y_at:y_end] + b"A"
     raw = _read(data[dot + 1 : first] + b"AA" + data[-_SIGNATURE:] + b"AA" + point, _URL, True)  # noqa: FBT003 - positions cost less than names
     if raw[64] | raw[65] | raw[130] | raw[131] | raw[164] | raw[197]:
         raise _Unusual

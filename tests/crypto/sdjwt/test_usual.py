@@ -327,6 +327,16 @@ def test_another_visible_value_is_left_to_verify(changes: dict[str, Any]) -> Non
     assert quick(shown("resident", **changes)) is None
 
 
+@pytest.mark.parametrize(("safe", "other"), [(b"-", b"+"), (b"_", b"/")])
+def test_a_key_spelled_in_the_other_alphabet_does_not_pass(safe: bytes, other: bytes) -> None:
+    coordinate = sd_jwts.CNF["jwk"]["y"].encode()
+    assert safe in coordinate
+    payload = ORIGINAL.payload.replace(coordinate, coordinate.replace(safe, other))
+    text = ORIGINAL._replace(payload=payload).sign()
+    assert general(text) is None
+    assert quick(text) is None
+
+
 def test_a_long_index_is_left_to_verify() -> None:
     assert quick(shown("resident", index=1_000_000_000)) is None
 
