@@ -23,7 +23,7 @@ import typer
 
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
-from idservice.clients import openid
+from idservice.clients import exchange, openid
 from idservice.clock import SystemClock
 from idservice.storage import wallet as storage
 from idservice.verification import trust
@@ -218,5 +218,5 @@ def _check_offset(service: WalletService, offset: int) -> None:
     if offset == 0:
         return
     bundle = service.trust()
-    if not bundle.demonstration or not openid.is_loopback(urlsplit(bundle.issuer).hostname or ""):
+    if not bundle.demonstration or not exchange.is_loopback(urlsplit(bundle.issuer).hostname or ""):
         raise Unusable("The clock is moved only for a demonstration on this machine.")

@@ -1,15 +1,14 @@
 """A register from outside: its counter over HTTP, and all of it checked before it is believed.
 
 DESIGN section 5. `read` takes entry 0 from the counter, holds it against the pinned SHA-256, and
-believes everything else by the log alone: keys and witnesses come from the charter. No redirect,
-no cookie, bounded answers. What entries mean is folded by `idservice.register`.
+believes everything else by the log alone: keys and witnesses come from the charter. What entries
+mean is folded by `idservice.register`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Final, Self
-
-import httpx
 
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject
@@ -18,6 +17,7 @@ from crypto.instant import UnixSeconds
 from crypto.log import checkpoint, note, partial, tree
 from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.note import Note
+from idservice.clients.exchange import Exchanges, NoAnswer
 from idservice.register import entry, fold, wire
 from idservice.register.entry import CharterEntry, Digest
 from idservice.register.fold import Register
@@ -27,8 +27,8 @@ from idservice.transparency.model import Contradiction
 from idservice.transparency.monitor import Expected
 from idservice.transparency.ports import Resources
 
-TIME_OUT: Final = httpx.Timeout(30.0, connect=5.0)
-"""An answer waits for witnesses."""
+TIME_LIMIT: Final = 30.0
+"""Seconds that an exchange may take; an answer waits for witnesses."""
 
 LARGEST: Final = 8 << 20
 """Octets of an answer."""
@@ -64,11 +64,9 @@ class Believed:
 class HttpRegister:
     """The counter of a register."""
 
-    def __init__(self, address: str, *, client: httpx.Client | None = None) -> None:
+    def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        self._client = client or httpx.Client(
-            timeout=TIME_OUT, follow_redirects=False, trust_env=False
-        )
+        self._exchanges = Exchanges(seconds=TIME_LIMIT)
 
     def __enter__(self) -> Self:
         """Keep one connection open."""
@@ -76,7 +74,7 @@ class HttpRegister:
 
     def __exit__(self, *_error: object) -> None:
         """Close it."""
-        self._client.close()
+        self._exchanges.close()
 
     def get(self, path: str) -> JsonObject:
         """Fetch a JSON object.
@@ -103,18 +101,13 @@ class HttpRegister:
         self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]
     ) -> JsonObject:
         try:
-            with self._client.stream(
-                method, self._address + path, content=body, headers=dict(headers)
-            ) as answer:
-                collected = bytearray()
-                for chunk in answer.iter_bytes():
-                    collected += chunk
-                    if len(collected) > LARGEST:
-                        raise Unreachable
-                found = canonical_json.parse_object(bytes(collected))
-        except (httpx.HTTPError, httpx.InvalidURL, Malformed) as error:
+            answer = self._exchanges.send(
+                method, self._address + path, headers=headers, body=body, limit=LARGEST
+            )
+            found = canonical_json.parse_object(answer.body)
+        except (NoAnswer, Malformed) as error:
             raise Unreachable from error
-        if answer.is_success:
+        if HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
             return found
         raise NotTaken(_word(found.get("reason")) or _word(found.get("code")) or "refused")
 

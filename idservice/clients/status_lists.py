@@ -10,20 +10,19 @@ wire.
 
 import functools
 import hashlib
-import ipaddress
 from collections.abc import Callable
+from contextlib import closing
 from datetime import date
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
-
-import httpx
 
 from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.status.status_token import MEDIA_TYPE
 from idservice import period
-from idservice.clients import trust_file
+from idservice.clients import exchange, trust_file
+from idservice.clients.exchange import Exchanges, NoAnswer
 from idservice.clients.trust_file import TrustFile
 from idservice.register import bundle
 from idservice.register.reading.knowledge import Known
@@ -34,7 +33,8 @@ from idservice.verification.trust import AnnouncedStatus, TrustBundle
 Fetch = Callable[[str, str, int], bytes]
 """Takes an address, the media type wanted and the most octets that may come."""
 
-TIME_OUT: Final = httpx.Timeout(15.0, connect=5.0)
+TIME_LIMIT: Final = 15.0
+"""Seconds that fetching one thing may take."""
 BUNDLE_INTERVAL: Final = 3600
 """Seconds between two looks at the bundle."""
 
@@ -161,35 +161,13 @@ def over_http(url: str, media_type: str, limit: int) -> bytes:
     Raises:
         NotFetched: another status than 200, too many octets, or no answer.
     """
-    if not _allowed(url):
+    if not exchange.allowed(url):
         raise NotFetched("the address is neither https nor on this machine")
-    headers = {"Accept": media_type, "Accept-Encoding": "identity", "User-Agent": "idservice"}
-    body = bytearray()
     try:
-        with (
-            httpx.Client(timeout=TIME_OUT, follow_redirects=False, trust_env=False) as client,
-            client.stream("GET", url, headers=headers) as answer,
-        ):
-            encoding = answer.headers.get("content-encoding", "identity")
-            if answer.status_code != httpx.codes.OK or encoding != "identity":
-                raise NotFetched("not answered as asked")
-            for chunk in answer.iter_raw():
-                body += chunk
-                if len(body) > limit:
-                    raise NotFetched("more octets than allowed")
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise NotFetched("no answer") from error
-    return bytes(body)
-
-
-def _allowed(url: str) -> bool:
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme == "https":
-        return bool(host)
-    if parts.scheme != "http":
-        return False
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+        with closing(Exchanges(seconds=TIME_LIMIT)) as exchanges:
+            answer = exchanges.send("GET", url, headers={"Accept": media_type}, limit=limit)
+    except NoAnswer as error:
+        raise NotFetched("no answer as asked") from error
+    if answer.status != HTTPStatus.OK:
+        raise NotFetched("no answer as asked")
+    return answer.body

@@ -1,20 +1,21 @@
 """Other people's logs and witnesses, over HTTP.
 
-C2SP tlog-tiles and tlog-witness, the client's side. No redirect, no cookie, bounded answers, the
-same short patience for everybody. What an answer is worth is decided by whoever asked.
+C2SP tlog-tiles and tlog-witness, the client's side, with the same short patience for everybody.
 """
 
+from contextlib import closing
+from http import HTTPStatus
 from types import MappingProxyType
 from typing import Final, Self
 
-import httpx
-
 from crypto.errors import Malformed
+from idservice.clients.exchange import Answer, Exchanges, NoAnswer
 from idservice.transparency import protocol
 from idservice.transparency.model import NotCosigned, Reason
 from idservice.transparency.ports import Absent
 
-TIME_OUT: Final = httpx.Timeout(10.0, connect=5.0)
+TIME_LIMIT: Final = 10.0
+"""Seconds that an exchange may take."""
 
 _REASONS: Final = MappingProxyType(
     {
@@ -31,7 +32,7 @@ class HttpLog:
 
     def __init__(self, address: str) -> None:
         self._address = address.rstrip("/")
-        self._client = _client()
+        self._exchanges = Exchanges(seconds=TIME_LIMIT)
 
     def __enter__(self) -> Self:
         """Keep one connection open."""
@@ -39,66 +40,45 @@ class HttpLog:
 
     def __exit__(self, *_error: object) -> None:
         """Close it."""
-        self._client.close()
+        self._exchanges.close()
 
     def __call__(self, name: str, limit: int) -> bytes:
         """Return what is served under a name."""
-        return _answer(self._client, "GET", f"{self._address}/{name}", limit=limit)[1]
+        return _found(_ask(self._exchanges, "GET", f"{self._address}/{name}", limit=limit))
 
 
 class HttpWitness:
-    """A witness; `address` is its submission prefix."""
+    """A witness; `address` is its submission prefix. Several threads may ask it at once."""
 
     def __init__(self, address: str) -> None:
         self._address = f"{address.rstrip('/')}/add-checkpoint"
-        self._client = _client()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._client.close()
 
     def add_checkpoint(self, body: bytes) -> bytes:
         """Ask for a cosignature."""
-        status, answer = _answer(
-            self._client,
-            "POST",
-            self._address,
-            content=body,
-            limit=protocol.LARGEST_ANSWER,
-            also=(httpx.codes.CONFLICT, *_REASONS),
-        )
-        if status == httpx.codes.CONFLICT:
+        with closing(Exchanges(seconds=TIME_LIMIT)) as exchanges:
+            answer = _ask(
+                exchanges, "POST", self._address, body=body, limit=protocol.LARGEST_ANSWER
+            )
+        if answer.status == HTTPStatus.CONFLICT:
             try:
-                raise NotCosigned(Reason.CONFLICT, size=protocol.parse_size(answer))
+                raise NotCosigned(Reason.CONFLICT, size=protocol.parse_size(answer.body))
             except Malformed as error:
                 raise Absent from error
-        if status in _REASONS:
-            raise NotCosigned(_REASONS[status])
-        return answer
+        if answer.status in _REASONS:
+            raise NotCosigned(_REASONS[answer.status])
+        return _found(answer)
 
 
-def _client() -> httpx.Client:
-    return httpx.Client(timeout=TIME_OUT, follow_redirects=False, trust_env=False)
-
-
-def _answer(
-    client: httpx.Client,
-    method: str,
-    address: str,
-    *,
-    limit: int,
-    content: bytes | None = None,
-    also: tuple[int, ...] = (),
-) -> tuple[int, bytes]:
+def _ask(
+    exchanges: Exchanges, method: str, address: str, *, limit: int, body: bytes | None = None
+) -> Answer:
     try:
-        with client.stream(method, address, content=content) as response:
-            if response.status_code != httpx.codes.OK and response.status_code not in also:
-                raise Absent
-            collected = bytearray()
-            for chunk in response.iter_bytes():
-                collected += chunk
-                if len(collected) > limit:
-                    raise Absent
-            return response.status_code, bytes(collected)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return exchanges.send(method, address, headers={}, body=body, limit=limit)
+    except NoAnswer as error:
         raise Absent from error
+
+
+def _found(answer: Answer) -> bytes:
+    if answer.status != HTTPStatus.OK:
+        raise Absent
+    return answer.body

@@ -157,8 +157,6 @@ def _collector(
     if settings.policy is None:
         return None
     elsewhere = {key: HttpWitness(address) for key, address in settings.addresses.items()}
-    for witness in elsewhere.values():
-        stack.callback(witness.close)
     here = {
         key: local_witness.assemble(place, key=key, log=log, clock=clock)
         for key, place in settings.local.items()

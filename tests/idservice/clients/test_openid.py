@@ -3,10 +3,9 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
-from idservice.clients import openid
+from idservice.clients import exchange, openid
 from idservice.wallet.model import Request, Unusable
 
 
@@ -123,13 +122,7 @@ def test_nobody_answering_is_one_sentence(wire):
     ],
 )
 def test_only_https_or_this_machine(wire, url, allowed):
-    assert openid.allowed(url) is allowed
+    assert exchange.allowed(url) is allowed
     if not allowed:
         with pytest.raises(Unusable, match="neither https"):
             wire.send(Request(method="GET", url=url))
-
-
-def test_client_never_follows_even_if_lent_one_that_would(office):
-    lent = httpx.Client(follow_redirects=True)
-    with openid.HttpWire(client=lent) as wire:
-        assert wire.send(at(office, "/redirect")).status == 302
