@@ -30,11 +30,12 @@ _WORDS: Final[dict[str, JsonValue]] = {
     "slip_title": "Your slip",
     "slip_keep": "Keep this page apart from your phone, where nobody else reads it. The city has "
     "no copy.",
-    "slip_use": "Phone lost or stolen? These letters end the card and every copy of it. Read "
-    "them out at any desk, send them by post, or type them into a wallet. They are enough: "
-    "nobody needs to know who you are.",
+    "slip_use": "Phone lost or stolen? These letters end the card and every copy of it: for "
+    "whoever has fetched the next night's list, and for everybody within seven days. Read them out "
+    "at any desk, send them by post, or type them into a wallet. They are enough: nobody needs to "
+    "know who you are.",
     "slip_lost": "Slip lost? While you have the phone, let the wallet forget the card and come "
-    "for a new one. Without slip and phone the card ends by itself after five weeks, unless a "
+    "for a new one. Without slip and phone the card ends by itself within 38 days, unless a "
     "thief renews it.",
     "slip_square": "QR code of the same letters",
 }

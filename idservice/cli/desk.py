@@ -44,10 +44,11 @@ lost or stolen, they are read out at any desk, sent by post or typed into
 _SLIPS: Final = {
     catalogue.CONFIGURATION: _SLIP
     + """\
-from the next list on, signed every night, every
-copy of the card is refused. The city has no copy of the slip. Without slip and
-phone the card runs out by itself, five weeks later at most, if nobody who has
-the phone and its passphrase renews it.""",
+the next list, signed every night, says so:
+whoever has fetched it refuses every copy of the card, and no list counts for
+more than seven days. The city has no copy of the slip. Without slip and phone
+the card runs out by itself, 38 days later at most, if nobody who has the phone
+and its passphrase renews it.""",
     catalogue.BBS_CONFIGURATION: _SLIP
     + """\
 from then on nobody can renew the card. Until

@@ -63,8 +63,9 @@ Kind = Annotated[
 ]
 
 _SENT = (
-    "Sent. If the issuer knows the slip, no copy issued on it verifies after the next status"
-    " list. A card that can be shown any number of times is on no list: it ends with the last"
+    "Sent. If the issuer knows the slip, the next status list, signed every night, says so: whoever"
+    " has fetched it refuses every copy issued on it, and no list counts for more than seven days."
+    " A card that can be shown any number of times is on no list: it ends with the last"
     " period that was fetched, at most 32 days from now. The issuer never says whether it knew the"
     " slip."
 )
