@@ -102,6 +102,11 @@ def mark(handle: Handle, *, period: int, configuration: str) -> bytes:
     return _hash(b"mark", handle, _instance(period, configuration))
 
 
+def renewal_key(handle: Handle, *, period: int, configuration: str) -> bytes:
+    """Name the renewals that were begun for a period: 32 octets, not to be joined with the mark."""
+    return _hash(b"renewal", handle, _instance(period, configuration))
+
+
 def withdrawn_key(handle: Handle) -> bytes:
     """Name the fact that a handle is withdrawn: 32 octets, kept for five years."""
     return _hash(b"withdrawn", handle)

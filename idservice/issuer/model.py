@@ -33,6 +33,8 @@ LIFETIME: Final = 600
 """Seconds that an offer or a token is promised to live; rounded up to a slot, at most 900."""
 TRIES: Final = 5
 TRANSACTION_CODE_DIGITS: Final = 6
+RENEWALS: Final = 5
+"""Offers to one handle for one period and configuration, as long as the first of them lives."""
 ATTEMPTS: Final = 10
 """Answers to one token, so that none can use up the indices of a period."""
 YEARS: Final = 5

@@ -62,6 +62,10 @@ class PendingStore(Protocol):
         """Replace the token's seal and bind it to its keys; False if it was gone."""
         ...
 
+    def try_renewal(self, key: bytes, *, tries: int, slot: int) -> bool:
+        """Count one renewal in one atomic statement, until `slot`; False if none was left."""
+        ...
+
     def reap(self, *, slot: int) -> None:
         """Delete what is out of date, and leave no trace of it in files."""
         ...

@@ -178,7 +178,8 @@ class Issuer:
         Of a batch it is the never-shown instance; a BBS credential may have been shown often.
 
         Raises:
-            ServiceError: `invalid_nonce`; `credential_request_denied` for everything else.
+            ServiceError: `invalid_nonce`; `busy` for one handle that asks again and again;
+                `credential_request_denied` for everything else.
         """
         stores, now = self._stores, self._stores.clock.now()
         try:
@@ -207,6 +208,7 @@ class Issuer:
                 configuration=shown.announced.configuration,
                 renewal=True,
             )
+            _count_renewal(stores, entitlement, now)
             offered = Offer(entitlement=entitlement, transaction_code=None)
             reference = _add_offer(stores, offered, now)
             key, sealed = record.empty_row(entitlement, stores.random_bytes)
@@ -335,6 +337,16 @@ def _add_offer(stores: Stores, content: Offer, now: UnixSeconds) -> offer.Refere
         slot=model.slot(now, lifetime=model.LIFETIME),
     )
     return reference
+
+
+def _count_renewal(stores: Stores, entitlement: Entitlement, now: UnixSeconds) -> None:
+    """Bound the rows that one holder can make: as long as a nonce holds, nothing is used up."""
+    key = handle.renewal_key(
+        entitlement.handle, period=entitlement.period, configuration=entitlement.configuration
+    )
+    slot = model.slot(now, lifetime=model.LIFETIME)
+    if not stores.pending.try_renewal(key, tries=model.RENEWALS, slot=slot):
+        raise ServiceError(Code.BUSY)
 
 
 def _renewable(unit: Unit, shown: formats.Shown, now: UnixSeconds) -> Period:

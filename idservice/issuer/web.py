@@ -327,7 +327,7 @@ _RENEW: Final = _operation(
     "Show a kept instance, or a BBS credential, in full; get an offer for the next period",
     {
         200: _answer(_JSON, _object(credential_offer="object")),
-        **_problems(400, 413, 415, 422, 503),
+        **_problems(400, 413, 415, 422, 429, 503),
     },
     body=_body(_JSON, _object(presentation="string")),
 )

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from crypto.log import note
 from crypto.log.note import Note
@@ -66,7 +65,7 @@ class SqlRegister:
         """Keep a comment's text and salt; the same one again changes nothing."""
         with engine.write(self._database) as connection:
             connection.execute(
-                _insert(connection, COMMENTS)
+                engine.insert(connection, COMMENTS)
                 .values(digest=comment.digest, salt=comment.salt, text=comment.text)
                 .on_conflict_do_nothing()
             )
@@ -91,7 +90,7 @@ class SqlRegister:
         digest = model.document_digest(text)
         with engine.write(self._database) as connection:
             connection.execute(
-                _insert(connection, DOCUMENTS)
+                engine.insert(connection, DOCUMENTS)
                 .values(digest=digest, text=text)
                 .on_conflict_do_nothing()
             )
@@ -113,7 +112,7 @@ class SqlRegister:
         octets = signed.octets()
         with engine.write(self._database) as connection:
             connection.execute(
-                _insert(connection, CHECKPOINTS)
+                engine.insert(connection, CHECKPOINTS)
                 .values(digest=hashlib.sha256(octets).digest(), size=size, note=octets)
                 .on_conflict_do_nothing()
             )
@@ -133,7 +132,7 @@ class SqlRegister:
             "excess": complaint.excess,
         }
         with engine.write(self._database) as connection:
-            more = _insert(connection, COMPLAINTS).values(**values, number=1)
+            more = engine.insert(connection, COMPLAINTS).values(**values, number=1)
             connection.execute(
                 more.on_conflict_do_update(
                     index_elements=list(_KEY), set_={"number": COMPLAINTS.c.number + 1}
@@ -170,9 +169,3 @@ class SqlRegister:
         except ServiceError:
             return False
         return True
-
-
-def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)

@@ -25,7 +25,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from idservice.errors import ServiceError
 from idservice.issuer.model import StatusList
@@ -127,7 +126,7 @@ class SqlLasting:
     def publish(self, period: Period, configuration: str, *, day: int, token: str) -> bool:
         """Keep the signed list of a day; False if there is one of that day or a later one."""
         with databases.write(self._engine) as connection:
-            offered = _insert(connection, published).values(
+            offered = databases.insert(connection, published).values(
                 period=period, configuration=configuration, day=day, token=token
             )
             newer = offered.on_conflict_do_update(
@@ -209,7 +208,9 @@ class SqlUnit:
 
     def put_index_row(self, key: bytes, *, period: Period, sealed: bytes) -> None:
         """Write a sealed index row, whatever stood in its place."""
-        row = _insert(self._connection, index_rows).values(key=key, period=period, sealed=sealed)
+        row = databases.insert(self._connection, index_rows).values(
+            key=key, period=period, sealed=sealed
+        )
         self._connection.execute(
             row.on_conflict_do_update(
                 index_elements=["key"],
@@ -236,7 +237,9 @@ class SqlUnit:
 
     def count(self, act: Act, *, quarter: int) -> None:
         """Count one act."""
-        first = _insert(self._connection, counts).values(quarter=quarter, act=act.value, number=1)
+        first = databases.insert(self._connection, counts).values(
+            quarter=quarter, act=act.value, number=1
+        )
         self._connection.execute(
             first.on_conflict_do_update(
                 index_elements=["quarter", "act"], set_={"number": counts.c.number + 1}
@@ -248,15 +251,10 @@ class SqlUnit:
         return self._connection.execute(found).first() is not None
 
 
-def _insert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Begin an INSERT that may say what to do on conflict; both engines spell it alike."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
-
-
 def _add(connection: Connection, table: Table, **values: object) -> None:
-    connection.execute(_insert(connection, table).values(**values).on_conflict_do_nothing())
+    connection.execute(
+        databases.insert(connection, table).values(**values).on_conflict_do_nothing()
+    )
 
 
 def _of(table: Table, period: Period, configuration: str) -> tuple[ColumnElement[bool], ...]:

@@ -1,4 +1,4 @@
-"""Sealed offers and access tokens: rows that live for minutes.
+"""Sealed offers, access tokens, counted renewals: rows that live for minutes.
 
 Carries out DESIGN section 2, "Sealed offers" and "Short-lived rows", as
 `issuer.ports.PendingStore`. What is single use is one `DELETE ... RETURNING`, what is counted is
@@ -40,6 +40,14 @@ tokens = Table(
     Column("key", LargeBinary, primary_key=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("thumbprints", LargeBinary, nullable=True),
+    Column("slot", Integer, nullable=False),
+)
+
+renewals = Table(
+    "renewals",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("tries", SmallInteger, nullable=False),
     Column("slot", Integer, nullable=False),
 )
 
@@ -105,9 +113,20 @@ class SqlPending:
         with databases.write(self._engine) as connection:
             return connection.execute(replaced).first() is not None
 
+    def try_renewal(self, key: bytes, *, tries: int, slot: int) -> bool:
+        """Count one renewal in one atomic statement, until `slot`; False if none was left."""
+        with databases.write(self._engine) as connection:
+            first = databases.insert(connection, renewals).values(key=key, tries=1, slot=slot)
+            counted = first.on_conflict_do_update(
+                index_elements=["key"],
+                set_={"tries": renewals.c.tries + 1},
+                where=renewals.c.tries < tries,
+            ).returning(renewals.c.tries)
+            return connection.execute(counted).first() is not None
+
     def reap(self, *, slot: int) -> None:
         """Delete what is out of date, and leave no trace of it in files."""
         with databases.write(self._engine) as connection:
-            for table in (offers, tokens):
+            for table in (offers, tokens, renewals):
                 connection.execute(delete(table).where(table.c.slot <= slot))
         databases.wipe(self._engine)

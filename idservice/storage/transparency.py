@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from typing import Final
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from crypto.log import edge, note, tile, tree
@@ -97,7 +96,7 @@ class SqlUnit:
             raise Raced from error
 
     def _grow(self, name: Tile, octets: bytes) -> None:
-        upsert = _insert(self._connection, TILES).values(
+        upsert = engine.insert(self._connection, TILES).values(
             level=name.level, number=name.index, hashes=octets
         )
         self._connection.execute(
@@ -153,7 +152,7 @@ class SqlLog:
         """Replace what is to be seen, unless that is already larger; say whether it was done."""
         values = {"size": publication.size, "note": publication.note.octets()}
         with _writing(self._database) as connection:
-            upsert = _insert(connection, PUBLICATION).values(place=_PLACE, **values)
+            upsert = engine.insert(connection, PUBLICATION).values(place=_PLACE, **values)
             done = connection.execute(
                 upsert.on_conflict_do_update(
                     index_elements=[PUBLICATION.c.place],
@@ -209,9 +208,3 @@ def _read_tiles(
         )
         for name in names
     }
-
-
-def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)

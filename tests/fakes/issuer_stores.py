@@ -31,6 +31,7 @@ class MemoryPending:
         self._lock = threading.RLock()
         self._offers: dict[bytes, _Offer] = {}
         self._tokens: dict[bytes, _Token] = {}
+        self._renewals: dict[bytes, tuple[int, int]] = {}
 
     def add_offer(self, key: bytes, *, sealed: bytes, slot: int) -> None:
         with self._lock:
@@ -70,8 +71,17 @@ class MemoryPending:
             row.sealed, row.thumbprints = sealed, thumbprints
             return True
 
+    def try_renewal(self, key: bytes, *, tries: int, slot: int) -> bool:
+        with self._lock:
+            counted, until = self._renewals.get(key, (0, slot))
+            if counted >= tries:
+                return False
+            self._renewals[key] = (counted + 1, until)
+            return True
+
     def reap(self, *, slot: int) -> None:
         with self._lock:
+            self._renewals = {k: row for k, row in self._renewals.items() if row[1] > slot}
             self._offers = {key: row for key, row in self._offers.items() if row.slot > slot}
             self._tokens = {key: row for key, row in self._tokens.items() if row.slot > slot}
 

@@ -92,6 +92,17 @@ def test_token_is_bound_to_its_keys_and_gone_at_its_slot(stores: Stores) -> None
     assert not stores.pending.attempt(OTHER, sealed=b"", thumbprints=KEY, slot=12)
 
 
+def test_renewals_are_counted_until_they_are_reaped(stores: Stores) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        counted = pool.map(lambda _: stores.pending.try_renewal(KEY, tries=5, slot=10), range(16))
+        assert list(counted).count(True) == 5
+    assert stores.pending.try_renewal(OTHER, tries=5, slot=10)
+    stores.pending.reap(slot=9)
+    assert not stores.pending.try_renewal(KEY, tries=5, slot=11)
+    stores.pending.reap(slot=10)
+    assert stores.pending.try_renewal(KEY, tries=5, slot=12)
+
+
 def test_reaper_takes_what_is_out_of_date_only(stores: Stores) -> None:
     stores.pending.add_offer(KEY, sealed=b"old", slot=10)
     stores.pending.add_offer(OTHER, sealed=b"new", slot=11)

@@ -213,7 +213,7 @@ def test_what_was_deleted_is_in_no_file(city: SeizedCity) -> None:
     files = b"".join(city.files().values())
     for trace in (key, sealed[:64], sealed[-64:], *(token[-64:] for token in tokens)):
         assert trace not in files
-    assert city.rows("pending") == {"offers": [], "tokens": []}
+    assert city.rows("pending") == {"offers": [], "tokens": [], "renewals": []}
 
 
 @pytest.mark.threat("T30")

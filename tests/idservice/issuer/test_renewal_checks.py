@@ -14,7 +14,7 @@ from crypto.encoding.canonical_json import JsonValue
 from crypto.instant import UnixSeconds
 from idservice import catalogue, period
 from idservice.errors import Code, ServiceError
-from idservice.issuer import formats, protocol
+from idservice.issuer import formats, model, protocol
 from idservice.issuer.service import Issuer
 from idservice.period import Period
 from idservice.verification import trust, verify
@@ -232,3 +232,34 @@ def test_a_whole_credential_is_read_as_it_was_issued() -> None:
     assert read.handle == offices.handle.handle(offices.slip_of(enrolment))
     assert read.enrolled_until.isoformat() == "2032-01-01"
     assert (read.announced, read.index) == (CITY.announced, resident.indices()[-1])
+
+
+@pytest.mark.threat("T65")
+def test_one_holder_makes_five_offers_and_no_more_rows() -> None:
+    office = offices.make()
+    resident, enrolment = office.enrol()
+    resident.take(enrolment)
+    other, another = office.enrol()
+    other.take(another, label="other")
+    office.late()
+    presentation = resident.present()
+    offers = [office.issuer.renew(presentation) for _ in range(model.RENEWALS)]
+    with denied(Code.BUSY):
+        office.issuer.renew(presentation)
+    with denied(Code.BUSY):
+        office.issuer.renew(resident.present(0))
+    other.renew()
+    assert len(resident.take_renewal(offers[-1], label="next")) == catalogue.BATCH
+
+
+@pytest.mark.threat("T65")
+def test_holder_who_asked_too_often_may_ask_again_after_fifteen_minutes() -> None:
+    office = offices.make()
+    resident, enrolment = office.enrol()
+    resident.take(enrolment)
+    office.late()
+    for _ in range(model.RENEWALS):
+        resident.renew()
+    office.clock.forward(900)
+    office.schedule.reap()
+    resident.take_renewal(resident.renew(), label="next")
