@@ -6,10 +6,11 @@ setting for logs, traces or retention, and there must never be one.
 """
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -19,6 +20,14 @@ from idservice.verification import trust
 
 DATABASE = "IDSERVICE_DATABASE"
 PENDING_DATABASE = "IDSERVICE_PENDING_DATABASE"
+
+_PLAIN: Final = re.compile(r"[!-~]*")
+"""Printable ASCII without spaces: what may stand in an address at all."""
+
+_DATABASE: Final = re.compile(
+    r"sqlite:///(?!:memory:).+|"
+    r"postgresql(\+psycopg)?://([^@]*@)?(\[[^/]*\]|[^/:]*)(:\d+)?(/.*)?"
+)
 
 
 class UnusableSettings(Exception):
@@ -104,11 +113,17 @@ def check_base_url(base_url: str) -> None:
         UnusableSettings: not an absolute `https` address without query and fragment; `http` is
             accepted on loopback only.
     """
-    parts = urlsplit(base_url)
+    try:
+        parts = urlsplit(base_url)
+        port = parts.port
+    except ValueError as error:
+        raise UnusableSettings("a base address has a host and a port (RFC 3986)") from error
+    if port == 0 or not _PLAIN.fullmatch(base_url):
+        raise UnusableSettings("a base address is of printable ASCII, and its port not 0")
     plain = parts.scheme == "http" and is_loopback(base_url)
     if parts.scheme != "https" and not plain:
         raise UnusableSettings("outside loopback a base address begins with https://")
-    if not parts.hostname or parts.query or parts.fragment or parts.username is not None:
+    if not parts.hostname or {"?", "#"} & set(base_url) or parts.username is not None:
         raise UnusableSettings("a base address has a host, and neither query nor fragment")
     if base_url.endswith("/"):
         raise UnusableSettings("a base address does not end with a slash")
@@ -128,13 +143,25 @@ def _in_demonstration(folder: Path) -> bool:
     return bundle.demonstration
 
 
-def _sqlite(path: Path) -> str:
-    return f"sqlite:///{path.resolve()}"
-
-
 def lasting_database(folder: Path, *, environ: Mapping[str, str]) -> str:
-    """Return the address of an office's lasting rows."""
-    return environ.get(DATABASE) or _sqlite(folder / "lasting.db")
+    """Return the address of an office's lasting rows; raises as `database`."""
+    return database(environ, DATABASE, beside=folder / "lasting.db")
+
+
+def database(environ: Mapping[str, str], name: str, *, beside: Path) -> str:
+    """Return the address of a database: what the environment names, or a file of our own.
+
+    Raises:
+        UnusableSettings: what the environment names is neither a file of SQLite nor in PostgreSQL.
+    """
+    address = environ.get(name)
+    if not address:
+        return f"sqlite:///{beside.resolve()}"
+    if _DATABASE.fullmatch(address) is None:
+        raise UnusableSettings(
+            f"{name} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME"
+        )
+    return address
 
 
 def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -> IssuerSettings:
@@ -153,7 +180,7 @@ def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -
         base_url=city.issuer,
         city=city,
         database=lasting_database(folder, environ=environ),
-        pending_database=environ.get(PENDING_DATABASE) or _sqlite(folder / "pending.db"),
+        pending_database=database(environ, PENDING_DATABASE, beside=folder / "pending.db"),
         clock_offset=clock_offset,
     )
 
@@ -175,6 +202,6 @@ def verifier(
         folder=folder,
         base_url=own.base_url,
         verifier=own,
-        database=environ.get(PENDING_DATABASE) or _sqlite(folder / "pending.db"),
+        database=database(environ, PENDING_DATABASE, beside=folder / "pending.db"),
         clock_offset=clock_offset,
     )

@@ -1,12 +1,23 @@
-"""`idservice`: one command, a module for each of its parts, loaded when it is called for."""
+"""`idservice`: one command, a module for each of its parts, loaded when it is called for.
+
+What goes wrong outside of this program and is told nowhere nearer ends here, in one sentence and
+exit code 2. Faults of the program itself (`ValueError` and `TypeError` among them) are left to be
+seen.
+"""
 
 import importlib
+import os
+import sys
 from importlib.metadata import version
-from typing import Annotated, Final
+from pathlib import Path
+from typing import Annotated, Any, Final
 
 import typer
+from typer._click import Context  # Typer's own copy of Click; it has no public name
+from typing_extensions import override
 
 from idservice.cli import parts
+from idservice.errors import Code, ServiceError
 
 COMMANDS: Final = (
     "demo",
@@ -21,10 +32,52 @@ COMMANDS: Final = (
     "audit",
 )
 
+MISUSE: Final = 2
+
+
+class Commands(parts.later(*COMMANDS)):  # type: ignore[misc]  # a class that is made by a call
+    """All commands, and what is told of them when nobody else tells it."""
+
+    @override
+    def main(self, *given: Any, **named: Any) -> Any:
+        """Run one command."""
+        if sys.stdin is None:  # it was closed: nobody is there to be asked
+            sys.stdin = Path(os.devnull).open()  # noqa: SIM115, for as long as the process lives
+        try:
+            return super().main(*given, **named)
+        except Exception as error:
+            told = _told(error)
+            if told is None:
+                raise
+            typer.echo(f"Not done: {told}.", err=True)
+            sys.exit(MISUSE)
+
+    @override
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Take text alone: what is no UTF-8 could be written nowhere."""
+        if any("\udc80" <= character <= "\udcff" for each in args for character in each):
+            ctx.fail("an argument is not UTF-8 text.")
+        rest: list[str] = super().parse_args(ctx, args)
+        return rest
+
+
+def _told(error: Exception) -> str | None:
+    """Say what went wrong outside of this program, or nothing where it is the program's fault."""
+    if isinstance(error, OSError):
+        reason = error.strerror or "input or output failed"
+        return reason if error.filename is None else f"{os.fsdecode(error.filename)}: {reason}"
+    if isinstance(error, UnicodeError):
+        return "what was given or read is not text in UTF-8"
+    away = isinstance(error, ServiceError) and error.code is Code.UNAVAILABLE
+    whose = type(error).__module__.partition(".")[0]  # the package; not each need ever be loaded
+    if away or whose in {"sqlalchemy", "alembic"}:
+        return "the database cannot be reached or is not ours"
+    return str(error).rstrip(".") or None if whose in {"crypto", "idservice"} else None
+
 
 app = typer.Typer(
     name="idservice",
-    cls=parts.later(*COMMANDS),
+    cls=Commands,
     help="A municipal ID service that keeps next to nothing: print, issue, hold, show, check.",
     epilog="Try: idservice demo --once",
     no_args_is_help=True,

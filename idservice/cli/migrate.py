@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from idservice.apps import settings
-from idservice.errors import ServiceError
 from idservice.storage import engine
 
 app = typer.Typer(
@@ -19,34 +18,22 @@ Folder = Annotated[Path, typer.Option(help="The office's folder, made by `idserv
 
 
 def _migrate(office: str, *databases: tuple[str, bool]) -> None:
-    try:
-        for url, short_lived in databases:
-            engine.migrate(url, office, short_lived=short_lived)
-    except (ServiceError, ValueError) as error:
-        typer.echo("Not migrated: the database cannot be reached or is not ours.", err=True)
-        raise typer.Exit(2) from error
+    for url, short_lived in databases:
+        engine.migrate(url, office, short_lived=short_lived)
     typer.echo(f"The {office}'s databases are up to date.")
 
 
 @app.command("issuer", epilog="Example: idservice migrate issuer --folder city/issuer")
 def migrate_issuer(folder: Folder) -> None:
     """Migrate the issuer's lasting and short-lived database."""
-    try:
-        told = settings.issuer(folder, environ=os.environ)
-    except settings.UnusableSettings as error:
-        typer.echo(f"Not migrated: {error}.", err=True)
-        raise typer.Exit(2) from error
+    told = settings.issuer(folder, environ=os.environ)
     _migrate("issuer", (told.database, False), (told.pending_database, True))
 
 
 @app.command("verifier", epilog="Example: idservice migrate verifier --folder library")
 def migrate_verifier(folder: Folder) -> None:
     """Migrate a verifier's short-lived database; it has no other."""
-    try:
-        told = settings.verifier(folder, environ=os.environ)
-    except settings.UnusableSettings as error:
-        typer.echo(f"Not migrated: {error}.", err=True)
-        raise typer.Exit(2) from error
+    told = settings.verifier(folder, environ=os.environ)
     _migrate("verifier", (told.database, True))
 
 
@@ -65,8 +52,8 @@ def migrate_witness(folder: Folder) -> None:
 @app.command("register", epilog="Example: idservice migrate register --folder city")
 def migrate_register(folder: Folder) -> None:
     """Migrate the database beside the register's log; the log's is `migrate log`."""
-    beside = os.environ.get(settings.PENDING_DATABASE)
-    _migrate("governance", (beside or f"sqlite:///{(folder / 'beside.db').resolve()}", False))
+    address = settings.database(os.environ, settings.PENDING_DATABASE, beside=folder / "beside.db")
+    _migrate("governance", (address, False))
 
 
 def _migrate_one(office: str, folder: Path) -> None:

@@ -1,12 +1,22 @@
 """`idservice` itself: its version, and what it knows."""
 
+import os
+import subprocess
+import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
+import typer
+from click.testing import Result
+from sqlalchemy.exc import ArgumentError
 from typer.testing import CliRunner
 
 from crypto.bls import curve
+from crypto.errors import Malformed
+from idservice.apps.settings import UnusableSettings
 from idservice.cli import main
+from idservice.errors import Code, ServiceError
 
 COMMAND = CliRunner()
 
@@ -25,3 +35,74 @@ def test_every_command_says_what_it_does(command: str) -> None:
 
 def test_unknown_command_is_misuse() -> None:
     assert COMMAND.invoke(main.app, ["register-everybody"]).exit_code == 2
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
+    """Call a command that ends with this error."""
+
+    def run() -> None:
+        raise error
+
+    part = typer.Typer()
+    part.command("demo")(run)
+    monkeypatch.setattr(main.Commands, "get_command", lambda *_: typer.main.get_command(part))
+    return COMMAND.invoke(main.app, ["demo"])
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "k"), "k: No such file or directory"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (UnicodeDecodeError("utf-8", b"secret", 0, 1, "x"), "what was given or read is not text"),
+        (ArgumentError("postgresql://secret"), "the database cannot be reached or is not ours"),
+        (ServiceError(Code.UNAVAILABLE), "the database cannot be reached or is not ours"),
+        (UnusableSettings("nothing can be made here"), "nothing can be made here"),
+        (Malformed("not a key"), "not a key"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_what_goes_wrong_outside_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, sentence: str
+) -> None:
+    done = failing(monkeypatch, error)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"Not done: {sentence}")
+    assert len(done.stderr.splitlines()) == 1
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), TypeError("x"), AssertionError("x")])
+def test_a_fault_of_the_program_is_left_to_be_seen(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    assert failing(monkeypatch, error).exception is error
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(BrokenPipeError(32, "Broken pipe"), 1), (KeyboardInterrupt(), 130)]
+)
+def test_who_hangs_up_or_interrupts_is_told_nothing(
+    monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int
+) -> None:
+    done = failing(monkeypatch, error)
+    assert (done.exit_code, done.stderr) == (code, "")
+
+
+def test_arguments_are_text() -> None:
+    done = COMMAND.invoke(main.app, ["init", "verifier", "v", "--name", "A\udcff"])
+    assert done.exit_code == 2
+    assert "an argument is not UTF-8 text" in done.stderr
+
+
+def test_with_closed_standard_input_nobody_is_asked(tmp_path: Path) -> None:
+    begin = "import sys; sys.stdin = None; from idservice.cli.main import app; app()"
+    done = subprocess.run(
+        [sys.executable, "-c", begin, "wallet", "list", "--folder", str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("Give the passphrase by")
