@@ -38,7 +38,9 @@ def complain(
         bundle = service.trust()
     now = SystemClock(offset=access.clock_offset).now()
     with understood("The request"):
-        invitation = openid4vp.parse_invitation(holder.line_or_stdin(request))
+        invitation = openid4vp.parse_invitation(
+            holder.line_or_stdin(request), loopback=bundle.demonstration
+        )
     nonce = base64url.encode(secrets.token_bytes(_NONCE_LENGTH)) if invitation.post else None
     with openid.HttpWire() as wire:
         response = wire.send(question.fetch(invitation, wallet_nonce=nonce))

@@ -8,6 +8,7 @@ is the verifier's service. Left out: every other prefix and response mode, `scop
 """
 
 import base64
+import contextlib
 import hashlib
 import re
 from collections.abc import Mapping
@@ -47,6 +48,7 @@ MAX_KEYS: Final = 8
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN: Final = frozenset({"redirect_uri", "scope", "transaction_data", "request", "request_uri"})
 
+_PRINTED = re.compile(r"[!-~]+")
 _URL_SAFE = re.compile(r"[A-Za-z0-9._~-]{1,512}\Z")
 _ALGORITHMS: Final[Mapping[str, JsonObject]] = {
     catalogue.FORMAT: {"sd-jwt_alg_values": ["ES256"], "kb-jwt_alg_values": ["ES256"]},
@@ -108,25 +110,36 @@ def write_invitation(invitation: Invitation) -> str:
     return text + "&request_uri_method=post" if invitation.post else text
 
 
-def parse_invitation(text: str) -> Invitation:
+def parse_invitation(text: str, *, loopback: bool) -> Invitation:
     """Read the text of a QR code or link.
+
+    Args:
+        text: from anybody.
+        loopback: whether a request may also be fetched from this machine, over `http`: only in a
+            demonstration, because whatever else runs here would be sent what a stranger wrote.
 
     Raises:
         Malformed: not this scheme, a parameter missing, repeated or too long, a request by
-            value, or a request address that is neither `https` nor on this machine.
+            value, or a request address that is not allowed.
     """
     if len(text) > MAX_TEXT:
         raise Malformed("the invitation is too long")
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError as error:
+        raise Malformed("not an address") from error
     if parts.scheme != SCHEME:
         raise Malformed("not a presentation request (OpenID4VP 13.1.2)")
     parameters = parse_form_text(parts.query)
     method = parameters.get("request_uri_method", "get")
     if method not in {"get", "post"} or "request" in parameters:
         raise Malformed("the request is signed and fetched by get or post (OpenID4VP 5.1)")
+    request_uri = _address(parameters.get("request_uri"))
+    if not loopback and urlsplit(request_uri).scheme != "https":
+        raise Malformed("only a demonstration asks from this machine")
     return Invitation(
         client_id=_text(parameters.get("client_id")),
-        request_uri=_address(parameters.get("request_uri")),
+        request_uri=request_uri,
         post=method == "post",
     )
 
@@ -161,9 +174,11 @@ def url_safe(value: JsonValue) -> str:
 def _address(value: JsonValue) -> str:
     """Read an address to which something is sent: `https`, or this machine for trying out."""
     text = _text(value)
+    if not _PRINTED.fullmatch(text):  # others are dropped by one reader and sent by another
+        raise Malformed("not an address (RFC 3986, 2)")
     try:
         parts = urlsplit(text)
-        host = parts.hostname or ""
+        host, _ = parts.hostname or "", parts.port
     except ValueError as error:
         raise Malformed("not an address") from error
     local = host in _LOOPBACK and parts.scheme == "http"
@@ -369,9 +384,9 @@ def _encryption(metadata: JsonObject) -> EncryptionKey:
     if not isinstance(offered, list):
         raise Malformed("the encryptions are not an array (OpenID4VP 5.1)")
     encryptions = tuple(one for one in ENCRYPTIONS if one in offered)
-    for one in keys:
-        if isinstance(one, dict) and one.get("alg") == jwe.ALGORITHM and one.get("crv") == "P-256":
-            key = jwk.parse_public(one, use="enc")
-            if encryptions:
-                return EncryptionKey(key=key, kid=_text(one.get("kid")), encryptions=encryptions)
+    for one in keys if encryptions else ():
+        if isinstance(one, dict) and one.get("alg") == jwe.ALGORITHM:
+            with contextlib.suppress(Malformed):
+                key, kid = jwk.parse_public(one, use="enc"), _text(one.get("kid"))
+                return EncryptionKey(key=key, kid=kid, encryptions=encryptions)
     raise Malformed("no key or encryption in common (OpenID4VP 8.3)")

@@ -190,7 +190,7 @@ class WalletService:
         """
         now, bundle = self._clock.now(), self.trust()
         with understood("The request"):
-            invitation = openid4vp.parse_invitation(link)
+            invitation = openid4vp.parse_invitation(link, loopback=bundle.demonstration)
         nonce = base64url.encode(self._random_bytes(_NONCE_LENGTH)) if invitation.post else None
         response = self._wire.send(question.fetch(invitation, wallet_nonce=nonce))
         with understood("The request"):

@@ -201,7 +201,7 @@ def test_request_addresses_cannot_be_guessed(office: Office, client: Client, tri
 @pytest.mark.attack("OID4VP-015")
 def test_wallet_refuses_unsigned_stripped_and_misdirected_requests(office: Office) -> None:
     question = questions.ask(office)
-    invitation = openid4vp.parse_invitation(question.started.authorization_request)
+    invitation = openid4vp.parse_invitation(question.started.authorization_request, loopback=True)
     token = office.service.request_object(
         question.identifier, wallet_nonce=None, wallet_metadata=None
     )

@@ -135,7 +135,7 @@ def make(
 
 def identifier(started: model.Started) -> str:
     """Return the random part of the `request_uri`."""
-    invitation = openid4vp.parse_invitation(started.authorization_request)
+    invitation = openid4vp.parse_invitation(started.authorization_request, loopback=True)
     return urlsplit(invitation.request_uri).path.rsplit("/", 1)[1]
 
 
@@ -146,7 +146,7 @@ def open_request(office: Office, started: model.Started) -> openid4vp.Request:
     )
     return openid4vp.authenticate(
         token,
-        invitation=openid4vp.parse_invitation(started.authorization_request),
+        invitation=openid4vp.parse_invitation(started.authorization_request, loopback=True),
         wallet_nonce=None,
         root=office.city.root.certificate,
         now=office.clock.now(),

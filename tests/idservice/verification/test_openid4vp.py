@@ -253,7 +253,9 @@ PUBLIC: JsonObject = {**jwk.public_jwk(KEY.key), "kid": "k", "alg": "ECDH-ES"}
 
 def test_first_usable_key_is_chosen_and_encryption_defaults_to_a128gcm() -> None:
     okp: JsonObject = {"kty": "OKP", "crv": "X25519", "kid": "o", "alg": "ECDH-ES", "x": "AA"}
-    opened = Wallet().opens(sign_changed(jwks(okp, PUBLIC)))
+    off_the_curve: JsonObject = {**PUBLIC, "x": PUBLIC["y"]}
+    nameless = {name: value for name, value in PUBLIC.items() if name != "kid"}
+    opened = Wallet().opens(sign_changed(jwks(okp, off_the_curve, nameless, PUBLIC)))
     assert opened.encryption is not None
     assert (opened.encryption.kid, opened.encryption.encryptions) == ("k", ("A128GCM",))
 
@@ -314,7 +316,7 @@ def test_invitation_is_read_back() -> None:
         )
         text = openid4vp.write_invitation(invitation)
         assert text.startswith("openid4vp://?client_id=x509_hash%3A")
-        assert openid4vp.parse_invitation(text) == invitation
+        assert openid4vp.parse_invitation(text, loopback=False) == invitation
 
 
 @pytest.mark.parametrize(
@@ -331,17 +333,25 @@ def test_invitation_is_read_back() -> None:
         "openid4vp://?client_id=%ff&request_uri=https%3A%2F%2Fbar.example",
         "openid4vp://?client_id&request_uri",
         "openid4vp://",
+        "openid4vp://[",
+        "openid4vp://?client_id=x&request_uri=https%3A%2F%2Fbar.example%3A99999",
+        "openid4vp://?client_id=x&request_uri=https%3A%2F%2Fbar.example%2F%0Ar",
+        "openid4vp://?client_id=x&request_uri=%20https%3A%2F%2Fbar.example%2Fr",
+        "openid4vp://?client_id=x&request_uri=https%3A%2F%2Fb%C3%A4r.example%2Fr",
         "openid4vp://?" + "a" * 5000,
     ],
 )
 def test_malformed_invitation_is_refused(text: str) -> None:
     with pytest.raises(Malformed):
-        openid4vp.parse_invitation(text)
+        openid4vp.parse_invitation(text, loopback=True)
 
 
-def test_http_is_accepted_on_this_machine_only() -> None:
+def test_http_is_accepted_on_this_machine_and_in_a_demonstration_only() -> None:
     local = "openid4vp://?client_id=x&request_uri=http%3A%2F%2F127.0.0.1%3A8000%2Fr"
-    assert openid4vp.parse_invitation(local).request_uri == "http://127.0.0.1:8000/r"
+    invitation = openid4vp.parse_invitation(local, loopback=True)
+    assert invitation.request_uri == "http://127.0.0.1:8000/r"
+    with pytest.raises(Malformed):
+        openid4vp.parse_invitation(local, loopback=False)
 
 
 def write(request: openid4vp.Request) -> dict[str, str]:

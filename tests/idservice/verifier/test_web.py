@@ -227,7 +227,7 @@ def test_the_whole_road_over_http(office: Office, client: Client) -> None:
     secret = {"Authorization": f"Bearer {told['answer_secret']}"}
     assert client.get("/v1/requests/answer", headers=secret).status_code == 202
 
-    invitation = openid4vp.parse_invitation(told["authorization_request"])
+    invitation = openid4vp.parse_invitation(told["authorization_request"], loopback=True)
     assert invitation.post
     fetched = client.post(
         invitation.request_uri, data={"wallet_nonce": "fresh", "wallet_metadata": "{}"}
@@ -257,7 +257,7 @@ def test_on_one_device_the_code_comes_by_redirect(office: Office, client: Client
         "same_device": {"redirect_uri": offices.REDIRECT_URI},
     }
     told = client.post("/v1/requests", json=body, headers=BEARER).json()
-    invitation = openid4vp.parse_invitation(told["authorization_request"])
+    invitation = openid4vp.parse_invitation(told["authorization_request"], loopback=True)
     request = openid4vp.authenticate(
         client.get(invitation.request_uri).text,
         invitation=invitation,

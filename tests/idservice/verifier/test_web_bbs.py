@@ -155,7 +155,7 @@ def test_the_whole_road_over_http(
 ) -> None:
     body = {"policy": office.policy, "format": "jwp+bbs", "response_mode": mode.value}
     told = client.post("/v1/requests", json=body, headers=BEARER).json()
-    invitation = openid4vp.parse_invitation(told["authorization_request"])
+    invitation = openid4vp.parse_invitation(told["authorization_request"], loopback=True)
     fetched = client.post(invitation.request_uri, data={"wallet_nonce": "fresh"})
     request = openid4vp.authenticate(
         fetched.text,
