@@ -78,7 +78,8 @@ def holding(change: Change) -> tuple[str, Rows, Rows]:
         case ClaimChange():
             stands = "stands" if change.issued else "does not stand"
             claim = labels.CLAIMS[change.claim]
-            return f"In cards: {claim}", ((claim.capitalize(), f"{stands} in new cards"),), ()
+            said = (claim.capitalize(), f"{stands} in new cards")
+            return f"In cards: {claim}", (said, *(() if change.issued else _RECORDED)), ()
         case _:
             found = _HOLDING.get(type(change))
             return title(change) if found is None else found, rows(change), ()
@@ -148,7 +149,10 @@ def charter_rows(charter: Charter) -> Rows:
         ("Must have cosigned", f"{charter.witness_threshold} of {len(witnesses)}"),
         ("Smallest count that is published", str(charter.least_group)),
         ("Adopted", charter.adopted.isoformat()),
-        ("Ends by itself", f"{charter.sunset.isoformat()}; nothing is issued after that day"),
+        (
+            "Ends by itself",
+            f"{charter.sunset.isoformat()}; after that day nothing is issued and nobody may ask",
+        ),
         ("Languages", ", ".join(charter.languages)),
         ("Works offline for", f"{charter.offline_days} days"),
         ("Log", charter.log.text),
@@ -226,6 +230,7 @@ def _parameters(change: Parameters) -> Rows:
         ("Cards live on after it for", f"{change.grace_days} days"),
         ("Lists of withdrawn cards are signed every", f"{change.status_every_h} hours"),
         ("Such a list lives for", f"{change.status_lifetime_h} hours"),
+        *_RECORDED,
     )
 
 
@@ -275,6 +280,10 @@ _SUBJECTS: Final[Mapping[str, str]] = {
     changes.PARAMETERS: "lengths of periods and lists",
     changes.WIND_DOWN: "the end of the programme",
 }
+_RECORDED: Final[Rows] = (
+    ("Takes effect", "with a version that acts on it; this one records it and goes on as before"),
+)
+"""Of what this release keeps as constants."""
 _CARDS_STAY: Final[Rows] = (
     ("Cards that people have", "stay valid to their date; this stops new ones only"),
 )
@@ -283,6 +292,7 @@ _ROWS: Final[Mapping[type, Callable[[Any], Rows]]] = {
     ClaimChange: lambda change: (
         ("Claim", labels.CLAIMS[change.claim]),
         ("In cards from now on", "yes" if change.issued else "no"),
+        *_RECORDED,
     ),
     Announcement: _announcement,
     Parameters: _parameters,

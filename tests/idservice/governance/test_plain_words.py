@@ -94,6 +94,11 @@ def test_everything_that_a_change_says_is_shown(name: str) -> None:
     assert missing == []
 
 
+@pytest.mark.parametrize("name", ["claim", "claim_issued", "parameters"])
+def test_what_this_release_only_records_says_so(name: str) -> None:
+    assert "this one records it" in str(plain_words.rows(change.parse(SAID[name])))
+
+
 OTHERWISE = {
     *("claim", "gender", "parameters", "component", "inventory", "charter", "policy", "drop"),
     *("seat_key", "suspend_issuing", "resume_issuing", "wind_down", "delegation", "announced"),
