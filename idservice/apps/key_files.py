@@ -1,4 +1,4 @@
-"""Keys as files that nobody but their owner can read, and public files that are whole or absent.
+"""Keys as files that nobody but their owner can read, and public files; all whole or absent.
 
 DESIGN, section 8 (`init`): a key file is made with mode 0600, never overwritten, and refused when
 it is read with any other access. PKCS #8 in PEM, without a passphrase: a process must start by
@@ -9,6 +9,7 @@ wants its keys in hardware lends a `Signer` instead. Which keys there are stands
 
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ LARGEST_KEY: Final = 4096
 """Octets."""
 
 _FOREIGN_ACCESS = 0o177
+_UNFINISHED = ".unfinished"
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
 
@@ -43,16 +45,22 @@ class UnusableKey(UnusableSettings):
 def create(path: Path, content: bytes) -> None:
     """Write a new secret file with mode 0600; its content is on disk when this returns.
 
+    It gets its name when it is whole, so that a crash leaves no key that cannot be read.
+
     Raises:
         UnusableKey: there is a file already; it is left as it is.
     """
+    descriptor, name = tempfile.mkstemp(_UNFINISHED, f".{path.name}.", path.parent)
+    unfinished = Path(name)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, OWNER_ONLY)
+            _write_through(file.fileno(), content)
+        path.hardlink_to(unfinished)
     except FileExistsError as error:
         raise UnusableKey(f"{path.name} exists already and is never overwritten") from error
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, OWNER_ONLY)
-        _write_through(file.fileno(), content)
+    finally:
+        unfinished.unlink()
     _sync_folder(path.parent)
 
 
@@ -111,7 +119,7 @@ def read_bbs(path: Path) -> SecretKey:
 
 def publish(path: Path, content: bytes) -> None:
     """Write or replace a public file: whoever reads it gets the old or the new one, whole."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(f".{path.name}{_UNFINISHED}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PUBLIC)
     with os.fdopen(descriptor, "wb") as file:
         _write_through(file.fileno(), content)

@@ -1,3 +1,5 @@
+import errno
+import os
 import stat
 from pathlib import Path
 
@@ -35,6 +37,36 @@ def test_a_key_is_not_written_through_a_link(tmp_path: Path) -> None:
     with pytest.raises(UnusableKey):
         key_files.create_key(tmp_path / "a.key", p256("a"))
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_crash_while_a_key_is_written_leaves_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int, _content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "write", full)
+        with pytest.raises(OSError, match="full"):
+            key_files.create_key(tmp_path / "a.key", p256("a"))
+    assert not list(tmp_path.iterdir())
+    key_files.create_key(tmp_path / "a.key", p256("a"))
+    assert [path.name for path in tmp_path.iterdir()] == ["a.key"]
+
+
+def test_a_key_has_its_name_when_it_is_on_disk_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, synced = tmp_path / "a.key", os.fsync
+    there: list[bool] = []
+
+    def watched(descriptor: int) -> None:
+        there.append(path.exists())
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    key_files.create_key(path, p256("a"))
+    assert there == [False, True]
 
 
 @pytest.mark.attack("STORE-023")
