@@ -10,7 +10,6 @@ the window again at each use.
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 from typing import Final
 
@@ -50,12 +49,13 @@ def load(der: bytes) -> x509.Certificate:
     """Parse one certificate.
 
     Raises:
-        Malformed: larger than `LARGEST_CERTIFICATE`, or not a certificate.
+        Malformed: larger than `LARGEST_CERTIFICATE`, not a certificate, or from the year 0.
     """
     if len(der) > LARGEST_CERTIFICATE:
         raise Malformed("certificate too large")
     try:
         certificate = x509.load_der_x509_certificate(der)
+        _window(certificate)  # read only when asked for
     except (ValueError, x509.InvalidVersion, CryptographyDeprecationWarning) as error:
         raise Malformed("not a certificate (RFC 5280, 4.1)") from error
     # the library lets the last octet of the signature leave bits unused: a second spelling
@@ -114,12 +114,13 @@ def verify(x5c: tuple[bytes, ...], *, root: x509.Certificate, role: Role, now: U
     public_key = path[0].public_key()
     if not profile.is_on_p256(public_key):  # pragma: no cover
         raise Untrusted("profile.check lets no other key pass")
+    begins, ends = zip(*map(_window, path), strict=True)
     leaf = Leaf(
         public_key=public_key,
         uris=names.uris,
         dns_names=names.dns_names,
-        not_before=UnixSeconds(max(_seconds(each.not_valid_before_utc) for each in path)),
-        not_after=UnixSeconds(min(_seconds(each.not_valid_after_utc) for each in path)),
+        not_before=UnixSeconds(max(begins)),
+        not_after=UnixSeconds(min(ends)),
         der_sha256=hashlib.sha256(x5c[0]).digest(),
     )
     check_time(leaf, now=now)
@@ -152,5 +153,7 @@ def _check_issued(certificate: x509.Certificate, issuer: x509.Certificate) -> No
         raise Untrusted("not signed by the next on the path (RFC 5280, 6.1.3)") from error
 
 
-def _seconds(instant: datetime) -> int:
-    return int(instant.timestamp())
+def _window(certificate: x509.Certificate) -> tuple[int, int]:
+    """Read both ends, in seconds; ValueError for a year that no `datetime` has."""
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    return int(begin.timestamp()), int(end.timestamp())

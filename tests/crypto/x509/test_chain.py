@@ -54,6 +54,16 @@ def test_an_intermediate_may_hold_an_ed25519_key() -> None:
     assert verify(certificates.leaf(authority), certificate).uris == (BASE,)
 
 
+def test_sec4_1_2_5_a_certificate_from_the_year_0_is_malformed() -> None:
+    year_2052 = Validity(
+        not_before=UnixSeconds(2_600_000_000), not_after=UnixSeconds(2_600_000_001)
+    )
+    octets = der(certificates.leaf(ROOT, validity=year_2052))
+    assert chain.load(octets)
+    with pytest.raises(Malformed):
+        chain.load(octets.replace(b"20520522", b"00000522"))
+
+
 @pytest.mark.parametrize("role", LEAF_ROLES)
 @pytest.mark.parametrize("demanded", LEAF_ROLES)
 def test_a_leaf_of_another_role_is_refused(role: Role, demanded: Role) -> None:
