@@ -8,6 +8,7 @@ import pytest
 from idservice import catalogue, errors
 from idservice.auditor import inventory, promises, threats
 from idservice.auditor.model import Kind, Letter
+from idservice.register import state
 from idservice.verification.openid4vp_answer import WalletError
 from idservice.verifier import model as verifier
 from idservice.web import edge, problems, redaction
@@ -132,6 +133,11 @@ def test_errors_are_listed_as_the_code_has_them() -> None:
     }
     for code, _, title in rows:
         assert title.encode() in problems.problem(errors.Code(code)).body
+
+
+def test_reasons_of_the_register_are_listed_as_the_code_has_them() -> None:
+    text = section((DOCS / "errors.md").read_text(), "Why the register does not log an entry")
+    assert {reason for reason, _ in ROW.findall(text)} == {each.value for each in state.Reason}
 
 
 def test_the_inventory_lists_log_fields_and_protective_headers() -> None:
