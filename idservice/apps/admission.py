@@ -43,6 +43,8 @@ from idservice.verification.trust import TrustBundle
 
 CERTIFICATE_DAYS: Final = 2 * 365
 LONGEST_NAME: Final = 64
+"""Octets in UTF-8, which is what a certificate holds."""
+
 REQUEST: Final = "verifier.csr"
 CERTIFICATE: Final = "verifier.crt"
 
@@ -89,8 +91,7 @@ def found_verifier(folder: Path, wished: Verifier, *, chances: Chances) -> str:
     """
     settings.check_base_url(wished.base_url)
     names = _names(wished)
-    if not 1 <= len(wished.name) <= LONGEST_NAME:
-        raise UnusableSettings(f"a verifier has a name of at most {LONGEST_NAME} characters")
+    _check_name(wished.name)
     api_key = base64url.encode(chances.random_bytes(_API_KEY_LENGTH))
     hashed = hashlib.sha256(api_key.encode()).hexdigest()
     told = wished.model_copy(update={"api_keys": [hashed]})
@@ -252,10 +253,7 @@ def _parse_request(pem: bytes) -> Request:
 def _certify(asked: Request, root: Root, chances: Chances) -> x509.Certificate:
     if not (asked.names.uris or asked.names.dns_names):
         raise UnusableSettings("the request names nobody")
-    try:
-        policy.sentence(asked.common_name, longest=LONGEST_NAME)
-    except CryptoError as error:
-        raise UnusableSettings("the request has a name that cannot be shown") from error
+    _check_name(asked.common_name)
     return issue.leaf_certificate(
         role=Role.VERIFIER,
         public_key=asked.public_key,
@@ -265,6 +263,16 @@ def _certify(asked: Request, root: Root, chances: Chances) -> x509.Certificate:
         validity=founding.lasting(root, chances.now, CERTIFICATE_DAYS),
         serial=founding.serial(chances.random_bytes),
     )
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that people could not read, or that no certificate could hold."""
+    try:
+        policy.sentence(name, longest=LONGEST_NAME)
+    except CryptoError as error:
+        raise UnusableSettings(f"the verifier's name is refused: {error}") from error
+    if len(name.encode()) > LONGEST_NAME:
+        raise UnusableSettings(f"a verifier has a name of at most {LONGEST_NAME} octets in UTF-8")
 
 
 def _client_ids(certificate: x509.Certificate) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ INSTANCES_PER_RESIDENT: Final = 2 * catalogue.BATCH
 """One issuing and one more, in a period: some are enrolled anew."""
 
 LONGEST_NAME: Final = 40
-"""Characters of a city's name; it stands in each certificate, which holds 64."""
+"""Octets of a city's name in UTF-8; it stands in each certificate, which holds 64."""
 
 _SERIAL_LENGTH = 15
 
@@ -83,6 +83,10 @@ def nobody(_root: Root) -> Sequence[Policy]:
     return ()
 
 
+def nothing(_folder: Path) -> None:
+    """Make nothing besides."""
+
+
 def found_city(
     folder: Path,
     city: City,
@@ -92,6 +96,7 @@ def found_city(
     terms: Terms | None = None,
     sandbox: bool = False,
     joining: Callable[[Root], Sequence[Policy]] = nobody,
+    completing: Callable[[Path], object] = nothing,
 ) -> TrustBundle:
     """Make a city's folder with root, keys, register and first bundle, and return the bundle.
 
@@ -103,6 +108,8 @@ def found_city(
         terms: of its charter; without them the city is a demonstration and says so.
         sandbox: a demonstration in which changes wait for seconds only.
         joining: given the new root, returns the policies that are in force from the beginning.
+        completing: given the folder with all else in it, makes what a published city has besides;
+            where that fails, there is no city.
 
     Raises:
         NotWitnessed: everything is made and recorded, but the charter's witnesses do not know this
@@ -142,6 +149,8 @@ def found_city(
             now=chances.now,
             random_bytes=chances.random_bytes,
         )
+        if loaded is not None:
+            completing(unfinished)
     if loaded is None:
         raise NotWitnessed("the city is founded, but its witnesses do not know its log yet")
     return loaded.trust
@@ -185,8 +194,10 @@ def check(city: City) -> None:
     settings.check_base_url(city.issuer)
     if city.test_hooks and not settings.is_loopback(city.issuer):
         raise UnusableSettings("test hooks are refused outside loopback")
-    if not 1 <= len(city.name) <= LONGEST_NAME or not city.languages:
-        raise UnusableSettings(f"a city has a name of {LONGEST_NAME} characters, and a language")
+    if not 1 <= len(city.name.encode()) <= LONGEST_NAME or not city.languages:
+        raise UnusableSettings(
+            f"a city has a name of at most {LONGEST_NAME} octets in UTF-8, and a language"
+        )
 
 
 def list_size(residents: int) -> int:

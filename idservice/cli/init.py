@@ -8,8 +8,9 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -96,12 +97,11 @@ def init_city(  # noqa: PLR0913, one option for each thing that a city is told
                 chances=chances,
                 terms=None if charter is None else charters.read(charter.read_bytes()),
                 sandbox=sandbox,
+                completing=_samples(chances) if with_test_hooks else founding.nothing,
             )
         except NotWitnessed:
             _tell_unwitnessed(folder, as_json=as_json)
             raise typer.Exit(1) from None
-        if with_test_hooks:
-            samples.make(folder, environ=os.environ, chances=chances)
         register_told = _register_told(folder, chances)
     told = _bundle_told(bundle) | register_told | {"folder": str(folder), "made": _made(folder)}
     _tell(told, _after_founding(folder, bundle, told), as_json=as_json)
@@ -264,7 +264,7 @@ def init_announce(
         chances = _chances(_offset(folder, clock_offset))
         bundle = founding.announce(folder, residents=residents, chances=chances)
         if (folder / "issuer" / samples.FOLDER).is_dir():
-            samples.make(folder, environ=os.environ, chances=chances)
+            _samples(chances)(folder)
         register_told = _register_told(folder, chances)
     told = _bundle_told(bundle) | register_told | {"folder": str(folder)}
     _tell(told, [f"Before {_last_day(bundle)}: the same again."], as_json=as_json)
@@ -277,6 +277,10 @@ def _misuse_told() -> Iterator[None]:
     except (UnusableSettings, ServiceError, OSError) as error:
         typer.echo(f"Not done: {error}.", err=True)
         raise typer.Exit(2) from error
+
+
+def _samples(chances: Chances) -> Callable[[Path], object]:
+    return partial(samples.make, environ=os.environ, chances=chances)
 
 
 def _chances(offset: int) -> Chances:

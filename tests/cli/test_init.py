@@ -115,6 +115,10 @@ def test_what_is_there_is_never_overwritten(tmp_path: Path) -> None:
         ("https://id.example", ("--with-test-hooks",)),
         ("https://id.example/", ()),
         ("https://id.example", ("--residents", "300000")),
+        ("http://[", ()),
+        ("https://id.example:99999", ()),
+        ("https://\u00e9.example", ()),
+        ("https://id.example", ("--name", 21 * "\u00e9")),
     ],
 )
 def test_a_city_that_may_not_be_is_misuse(
@@ -124,6 +128,23 @@ def test_a_city_that_may_not_be_is_misuse(
     assert answer.exit_code == 2
     assert answer.output.startswith("Not done: ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_city_without_the_samples_that_were_asked_for_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IDSERVICE_DATABASE", "postgresql+psycopg://127.0.0.1:1/none")
+    answer = found(tmp_path / "city", "--with-test-hooks")
+    assert answer.exit_code == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_is_as_long_as_a_certificate_holds(tmp_path: Path) -> None:
+    assert found(tmp_path / "city", "--name", 20 * "\u00e9").exit_code == 0
+    assert library(tmp_path / "library", "--name", 32 * "\u00e9").exit_code == 0
+    too_long = library(tmp_path / "other", "--name", 33 * "\u00e9")
+    assert too_long.exit_code == 2
+    assert "at most 64 octets" in too_long.output
 
 
 def test_samples_are_made_with_the_city_and_with_each_announcement(tmp_path: Path) -> None:
