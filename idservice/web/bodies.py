@@ -26,14 +26,11 @@ FIELDS: Final = 16
 TIME_LIMIT: Final = 15.0
 """Seconds that a body may take to arrive."""
 
-_JSON = frozenset({b"application/json", b"application/json; charset=utf-8"})
+_JSON = frozenset({b"application/json"})
 _BEFORE_VALUES = (b",", b"[", b"{")
-_FORM = frozenset(
-    {
-        b"application/x-www-form-urlencoded",
-        b"application/x-www-form-urlencoded; charset=utf-8",
-    }
-)
+_FORM = frozenset({b"application/x-www-form-urlencoded"})
+_UTF_8 = frozenset({b"", b"charset=utf-8", b'charset="utf-8"'})
+"""What may stand after a media type (RFC 9110, 8.3.1): it says what is so anyhow."""
 
 
 async def read(request: Request, *, limit: int, media_types: frozenset[bytes]) -> bytes:
@@ -62,10 +59,15 @@ def _check_headers(request: Request, limit: int, media_types: frozenset[bytes]) 
     media_type, declared = headers.get(b"content-type", b""), headers.get(b"content-length", b"0")
     if b"content-encoding" in headers:
         raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
-    if media_type not in media_types and media_type.lower() not in media_types:
+    if media_type not in media_types and _bare(media_type) not in media_types:
         raise ServiceError(Code.UNSUPPORTED_MEDIA_TYPE)
     if not declared.isdigit() or int(declared) > limit:
         raise ServiceError(Code.TOO_LARGE)
+
+
+def _bare(media_type: bytes) -> bytes:
+    bare, _, parameter = media_type.lower().partition(b";")
+    return bare.rstrip(b" \t") if parameter.strip(b" \t") in _UTF_8 else b""
 
 
 def _arrived(request: Request) -> Message | None:

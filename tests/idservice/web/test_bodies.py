@@ -41,7 +41,6 @@ def refusal(headers: Iterable[tuple[bytes, bytes]], *chunks: bytes, limit: int =
 def test_object_is_read_whole_and_in_chunks() -> None:
     assert read_json([JSON], b'{"a":1}') == {"a": 1}
     assert read_json([JSON], b'{"a"', b":1}") == {"a": 1}
-    assert read_json([(b"content-type", b"Application/JSON; charset=UTF-8")], b"{}") == {}
 
 
 @pytest.mark.parametrize(
@@ -62,11 +61,30 @@ def test_what_is_not_one_strict_object_is_bad_json(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
+    "after",
+    [b"", b";charset=UTF-8", b"; charset=utf-8", b" ;\tCharset=utf-8", b';charset="Utf-8"'],
+)
+def test_a_charset_that_is_so_anyhow_may_be_said_in_any_spelling(after: bytes) -> None:
+    """Without a space is how browsers send a form of theirs."""
+    assert read_json([(b"content-type", b"application/JSON" + after)], b"{}") == {}
+    form = [(b"content-type", b"application/x-www-form-urlencoded" + after)]
+    assert asyncio.run(bodies.read_form(request(form, b"a=1"))) == {"a": "1"}
+
+
+@pytest.mark.parametrize(
+    "after",
+    [b";;", b";charset=latin1", b';charset="utf-8', b";charset=utf-8;charset=utf-8", b";q=1"],
+)
+def test_nothing_else_may_be_said_of_a_media_type(after: bytes) -> None:
+    headers = [(b"content-type", b"application/json" + after)]
+    assert refusal(headers, b"{}") is Code.UNSUPPORTED_MEDIA_TYPE
+
+
+@pytest.mark.parametrize(
     "headers",
     [
         [],
         [(b"content-type", b"text/plain")],
-        [(b"content-type", b"application/json; charset=utf-7")],
         [(b"content-type", b"multipart/form-data; boundary=x")],
         [JSON, (b"content-encoding", b"gzip")],
     ],
