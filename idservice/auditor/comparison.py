@@ -1,9 +1,12 @@
 """Compare what is listed with what is found: neither may have more than the other."""
 
+import re
 from collections.abc import Collection
-from fnmatch import fnmatchcase
+from typing import Final
 
 from idservice.auditor.model import Finding, Inventory, Kind, Trouble
+
+_STARS: Final = {"*": "[^/]*", "**": ".*"}
 
 
 def compare(
@@ -21,11 +24,16 @@ def compare(
     unlisted = [
         Finding(kind=kind, place="+".join(places), name=name, trouble=Trouble.UNLISTED)
         for name in sorted(found)
-        if not any(fnmatchcase(name, item.name) for item in items)
+        if not any(_stands_for(item.name, name) for item in items)
     ]
     absent = [
         Finding(kind=kind, place=item.place, name=item.name, trouble=Trouble.ABSENT)
         for item in items
-        if item.always and not any(fnmatchcase(name, item.name) for name in found)
+        if item.always and not any(_stands_for(item.name, name) for name in found)
     ]
     return (*unlisted, *absent)
+
+
+def _stands_for(pattern: str, name: str) -> bool:
+    parts = (_STARS.get(part, re.escape(part)) for part in re.split(r"(\*\*?)", pattern))
+    return re.fullmatch("".join(parts), name, re.DOTALL) is not None

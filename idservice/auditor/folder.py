@@ -1,5 +1,6 @@
 """What lies in an office's folder: which office it is, its files, its databases."""
 
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ class Part:
 
     place: str
     files: frozenset[str]
-    """Paths below the folder, with `/`."""
+    """Paths below the folder, with `/`; a link is said to be one, and never followed."""
     databases: Mapping[str, Path]
     """Place of the inventory, such as `issuer.lasting`, and the SQLite file."""
 
@@ -53,6 +54,7 @@ def parts(folder: Path) -> tuple[Part, ...]:
 
     Raises:
         NotAFolder: it is not one of ours.
+        OSError: something in it cannot be read.
     """
     place = next((name for mark, name in _MARKS if (folder / mark).is_file()), None)
     if place is None and folder.name == _ISSUER and (folder.parent / "city.json").is_file():
@@ -81,9 +83,22 @@ def _whole(place: str, folder: Path) -> Iterator[Part]:
 
 
 def _files(folder: Path) -> frozenset[str]:
-    return frozenset(
-        path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()
-    )
+    return frozenset(_walk(folder))
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    for where, folders, files in os.walk(folder, onerror=_stop):
+        paths = [Path(where, name) for name in (*folders, *files)]
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                yield f"{name} (a link)"
+            elif path.name in files:
+                yield name
+
+
+def _stop(error: OSError) -> None:
+    raise error
 
 
 def _part(place: str, folder: Path, files: frozenset[str]) -> Part:

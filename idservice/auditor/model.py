@@ -36,7 +36,10 @@ class Trouble(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One line of the inventory. `name` may be a pattern with `*` for files."""
+    """One line of the inventory.
+
+    In the name of a file `*` stands for anything within one folder, `**` for anything.
+    """
 
     kind: Kind
     place: str

@@ -5,13 +5,28 @@ that nobody has to answer for. The auditor opens databases for reading only.
 """
 
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
-from sqlalchemy import Engine, create_engine, inspect, make_url
+from sqlalchemy import Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from idservice.auditor import comparison, folder, inventory
 from idservice.auditor.model import Finding, Inventory, Kind, Trouble
+
+_EVERYWHERE: Final = text("""
+    SELECT CASE relnamespace WHEN current_schema()::regnamespace THEN '' ELSE nspname || '.' END
+        || relname || '.' || attname
+    FROM pg_attribute
+    JOIN pg_class ON pg_class.oid = attrelid
+    JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p', 'v', 'm', 'f')
+        AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+""")
+"""PostgreSQL's tables, partitioned and foreign ones, and views, materialised ones too."""
+
+_FILE_FORMAT: Final = slice(18, 20)
+_WRITE_AHEAD: Final = b"\x02\x02"
 
 
 class Unlisted(Exception):
@@ -19,7 +34,13 @@ class Unlisted(Exception):
 
 
 def columns(engine: Engine) -> frozenset[str]:
-    """Return every column of every table and view, as `table.column`."""
+    """Return every column of every table and view, as `table.column`.
+
+    On PostgreSQL, what stands in another schema than the office's is `schema.table.column`.
+    """
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            return frozenset(connection.execute(_EVERYWHERE).scalars())
     seen = inspect(engine)
     tables = [*seen.get_table_names(), *seen.get_view_names()]
     return frozenset(
@@ -39,7 +60,7 @@ def refuse_unlisted(engine: Engine, listed: Inventory, *places: str) -> None:
         Unlisted: with the names of the columns.
     """
     findings = check_schema(columns(engine), listed, *places)
-    names = [item.name for item in findings if item.trouble is Trouble.UNLISTED]
+    names = [ascii(item.name) for item in findings if item.trouble is Trouble.UNLISTED]
     if names:
         raise Unlisted(f"columns that {' and '.join(places)} may not have: {', '.join(names)}")
 
@@ -63,6 +84,19 @@ def open_for_reading(url: str) -> Engine:
     """Open a database so that looking at it changes nothing."""
     address = make_url(url)
     if address.get_backend_name() == "sqlite":
-        file = quote(str(Path(address.database or "").resolve()))
-        return create_engine(f"sqlite:///file:{file}?mode=ro&uri=true", hide_parameters=True)
+        path = Path(address.database or "").resolve()
+        mode = "mode=ro&immutable=1" if _is_at_rest(path) else "mode=ro"
+        return create_engine(
+            f"sqlite:///file:{quote(str(path))}?{mode}&uri=true", hide_parameters=True
+        )
     return create_engine(address, hide_parameters=True).execution_options(postgresql_readonly=True)
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Say whether nobody has this file open, so that to read it would begin a log beside it."""
+    try:
+        with path.open("rb") as file:
+            written_ahead = file.read(_FILE_FORMAT.stop)[_FILE_FORMAT] == _WRITE_AHEAD
+    except OSError:
+        return False
+    return written_ahead and not path.with_name(f"{path.name}-wal").exists()

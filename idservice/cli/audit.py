@@ -80,6 +80,7 @@ def audit_inventory(
     except (
         inventory.UnusableInventory,
         folder.NotAFolder,
+        OSError,
         SQLAlchemyError,
         httpx.HTTPError,
         ValueError,
@@ -154,7 +155,7 @@ def _report_findings(
         for trouble in Trouble:
             for item in findings:
                 if item.trouble is trouble:
-                    typer.echo(f"{trouble:18} {item.kind:10} {item.place:16} {item.name}")
+                    typer.echo(f"{trouble:18} {item.kind:10} {item.place:16} {item.name!a}")
         verdict = f"{len(findings)} findings" if findings else "nothing unlisted, nothing absent"
         typer.echo(f"{listed} lines in the inventory, compared with {', '.join(looked)}: {verdict}")
     if findings:

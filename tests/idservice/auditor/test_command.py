@@ -77,6 +77,15 @@ def test_an_unlisted_column_and_file_are_a_no(listed: Path, office: Path) -> Non
     assert {item["name"] for item in body["findings"]} == {"visitors.csv", "requests.address"}
 
 
+def test_no_name_of_a_file_reaches_the_terminal_as_it_is(listed: Path, office: Path) -> None:
+    (office / "a\x1b[2Jb").touch()
+    arguments = ["inventory", "--inventory", str(listed), "--folder", str(office)]
+    result = COMMAND.invoke(audit.app, arguments)
+    assert result.exit_code == 1
+    assert "\x1b" not in result.output
+    assert r"a\x1b[2Jb" in result.output
+
+
 def test_a_database_is_compared_by_its_address(listed: Path, office: Path) -> None:
     url = f"sqlite:///{office / 'pending.db'}"
     arguments = ["inventory", "--inventory", str(listed), "--database", url]

@@ -1,5 +1,6 @@
 """The inventory is read strictly, and neither side of the comparison may have more."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,75 @@ def test_a_verifier_and_a_wallet_are_recognised(tmp_path: Path) -> None:
 def test_any_other_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(folder.NotAFolder):
         folder.parts(tmp_path)
+
+
+@pytest.mark.threat("T47")
+def test_what_a_link_leads_to_is_not_taken_for_what_is_listed(tmp_path: Path) -> None:
+    office, elsewhere = tmp_path / "office", tmp_path / "elsewhere"
+    for path in (office, elsewhere):
+        path.mkdir()
+        (path / "verifier.json").touch()
+    (office / "pending.db").symlink_to(elsewhere / "verifier.json")
+    (office / "status").symlink_to(elsewhere)
+    (part,) = folder.parts(office)
+    assert part.files == {"verifier.json", "pending.db (a link)", "status (a link)"}
+
+
+def test_a_folder_that_cannot_be_read_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "verifier.json").touch()
+    (tmp_path / "status").mkdir()
+    look = os.scandir
+
+    def closed(path: str) -> object:
+        if str(path).endswith("status"):
+            raise PermissionError(13, "Permission denied", path)
+        return look(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with pytest.raises(PermissionError):
+        folder.parts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "fits"),
+    [
+        ("keys/*.key", "keys/a.key", True),
+        ("keys/*.key", "keys/people/a.key", False),
+        ("*.change.json", "kept/a.change.json", False),
+        ("public/**", "public/tile/0/000", True),
+        ("a.[db]", "a.d", False),
+    ],
+)
+def test_a_star_stays_in_its_folder(pattern: str, name: str, *, fits: bool) -> None:
+    text = LINE.replace("marks.key", pattern) + "always = false\n"
+    findings = comparison.compare(
+        {name}, inventory.parse(text), kind=Kind.COLUMN, places=("issuer.lasting",)
+    )
+    assert (not findings) is fits
+
+
+def test_looking_at_a_database_at_rest_leaves_no_file_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "lasting.db"
+    writer = database(path)
+    with writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+    writer.dispose()
+    engine = schema.open_for_reading(f"sqlite:///{path}")
+    assert schema.columns(engine) == {"marks.key", "marks.period"}
+    engine.dispose()
+    assert [each.name for each in tmp_path.iterdir()] == ["lasting.db"]
+
+
+def test_a_database_in_use_is_read_with_what_stands_in_its_log(tmp_path: Path) -> None:
+    path = tmp_path / "lasting.db"
+    writer = database(path)
+    with writer.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.exec_driver_sql("CREATE TABLE history (person TEXT)")
+        connection.commit()
+        engine = schema.open_for_reading(f"sqlite:///{path}")
+        assert "history.person" in schema.columns(engine)
+        engine.dispose()
+    writer.dispose()

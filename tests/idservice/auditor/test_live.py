@@ -62,6 +62,38 @@ def test_what_postgresql_holds_is_what_is_listed(server: postgres.Server, office
     assert schema.check_schema(found, LISTED, *names) == ()
 
 
+@pytest.mark.threat("T47")
+@pytest.mark.parametrize(
+    ("statements", "column"),
+    [
+        (["CREATE SCHEMA pgother", "CREATE TABLE pgother.seen (who TEXT)"], "pgother.seen.who"),
+        (["CREATE MATERIALIZED VIEW seen AS SELECT key AS who FROM requests"], "seen.who"),
+        (
+            [
+                "CREATE FOREIGN DATA WRAPPER elsewhere",
+                "CREATE SERVER elsewhere FOREIGN DATA WRAPPER elsewhere",
+                "CREATE FOREIGN TABLE seen (who TEXT) SERVER elsewhere",
+            ],
+            "seen.who",
+        ),
+        (["CREATE TABLE seen (who TEXT) PARTITION BY LIST (who)"], "seen.who"),
+    ],
+    ids=["schema", "materialised", "foreign", "partitioned"],
+)
+def test_nothing_in_a_postgresql_database_is_out_of_sight(
+    server: postgres.Server, statements: list[str], column: str, request: pytest.FixtureRequest
+) -> None:
+    url = server.database(request.node.callspec.id)
+    engine.migrate(url, "verifier", short_lived=True)
+    opened = engine.open_database(url, short_lived=True)
+    with opened.begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+    findings = schema.check_schema(schema.columns(opened), LISTED, "verifier.pending")
+    opened.dispose()
+    assert [finding.name for finding in findings] == [column]
+
+
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[issuer_app.RunningIssuer]:
     with issuer_app.running(tmp_path_factory.mktemp("city") / "exampleton") as running:
