@@ -394,9 +394,9 @@ def _verify_bbs(
 
 
 def _first_seen(trust: TrustBundle) -> _Known:
-    if len(_known_bundles) >= _BUNDLES_KEPT:
-        _known_bundles.pop(next(iter(_known_bundles)))
-    known = _known_bundles[id(trust)] = _Known(trust, [], {})
+    known = _known_bundles.setdefault(id(trust), _Known(trust, [], {}))
+    for oldest in [*_known_bundles][:-_BUNDLES_KEPT]:  # copied: other threads come here too
+        _known_bundles.pop(oldest, None)
     return known
 
 
@@ -412,9 +412,10 @@ def _path(header: JsonObject, known: _Known, now: UnixSeconds) -> _Path:
         chain.check_time(path.leaf, now=now)
         return path
     formats.check_type(header)
-    path = known.by_x5c[exact] = _follow(member, known.trust, now)
-    for announced in path.announced.values():
-        known.kinds.extend(formats.kinds(path.leaf, announced, issuer=known.trust.issuer))
+    path = _follow(member, known.trust, now)
+    if known.by_x5c.setdefault(exact, path) is path:
+        for announced in path.announced.values():
+            known.kinds.extend(formats.kinds(path.leaf, announced, issuer=known.trust.issuer))
     return path
 
 

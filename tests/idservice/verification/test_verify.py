@@ -1,6 +1,8 @@
 """The one core: what it lets out, what it refuses and by which code, and what it keeps."""
 
 import dataclasses
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -343,6 +345,22 @@ def test_no_more_than_a_few_bundles_are_kept() -> None:
         other = dataclasses.replace(CITY.trust, version=version)
         at = dataclasses.replace(LIBRARY, city=dataclasses.replace(CITY, trust=other))
         assert at.refusal(shown) is None
+    assert len(verify._known_bundles) <= verify._BUNDLES_KEPT
+
+
+def test_threads_may_meet_new_bundles_at_once() -> None:
+    bundles = [dataclasses.replace(CITY.trust, version=version) for version in range(64)]
+
+    def meet(_: int) -> bool:
+        return all(verify._first_seen(each).trust is each for each in bundles * 100)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(meet, range(4)))
+    finally:
+        sys.setswitchinterval(before)
     assert len(verify._known_bundles) <= verify._BUNDLES_KEPT
 
 
