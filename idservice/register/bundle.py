@@ -172,7 +172,8 @@ def write(
     notes: dict[str, int] = {}
     policies = _policies(payload)
     carried: list[JsonValue] = [
-        [index, _fold_in(entries[index], policies, notes)] for index in sorted(indices)
+        [index, _fold_in(entries[index], policies, notes, size=len(entries))]
+        for index in sorted(indices)
     ]
     known = partial.whole(map(tree.leaf_hash, entries))
     sizes = frozenset(earlier) | {_size(text) for text in notes}
@@ -330,7 +331,9 @@ def _unfold(value: JsonValue, policies: Mapping[str, JsonValue], notes: Sequence
     return each
 
 
-def _fold_in(octets: bytes, policies: Mapping[str, JsonValue], notes: dict[str, int]) -> JsonValue:
+def _fold_in(
+    octets: bytes, policies: Mapping[str, JsonValue], notes: dict[str, int], *, size: int
+) -> JsonValue:
     """Return the entry as the bundle carries it: what stands elsewhere in the file is named."""
     try:
         wire.parse(octets)
@@ -339,7 +342,7 @@ def _fold_in(octets: bytes, policies: Mapping[str, JsonValue], notes: dict[str, 
     each = canonical_json.parse_object(octets)
     for name in _NOTES:
         text = each.get(name)
-        if name in each and isinstance(text, str) and text.endswith("\n"):
+        if isinstance(text, str) and _is_checkpoint(text, size):
             each[name] = notes.setdefault(text, len(notes))
     decided = each.get("change")
     if isinstance(decided, dict) and isinstance(decided.get("policy"), dict):
@@ -367,6 +370,14 @@ def _hashes(octets: bytes) -> tuple[Hash, ...]:
     return tuple(
         Hash(octets[begin : begin + HASH_LENGTH]) for begin in range(0, len(octets), HASH_LENGTH)
     )
+
+
+def _is_checkpoint(text: str, size: int) -> bool:
+    """Say whether it may be of this tree: in an entry that does not count, anything may stand."""
+    try:
+        return _size(text) <= size
+    except CryptoError:
+        return False
 
 
 def _size(text: str) -> int:

@@ -8,6 +8,7 @@ Left out: what else is decided when a city is founded (`entry`), and who signed 
 """
 
 import re
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import date
@@ -17,9 +18,11 @@ from typing import Final
 from crypto.encoding import base64url, members
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Malformed, Refused
-from crypto.log import cosignature, note
+from crypto.instant import UnixSeconds
+from crypto.log import checkpoint, cosignature, note
+from crypto.log.cosignature import Witnessed
 from crypto.log.ed25519 import PublicKey
-from crypto.log.note import SignatureType, VerifierKey
+from crypto.log.note import Note, SignatureType, VerifierKey
 from idservice.verification import policy
 
 LEAST_SEATS: Final = 5
@@ -193,6 +196,34 @@ def write(charter: Charter) -> JsonObject:
         "languages": [*charter.languages],
         "offline_days": charter.offline_days,
     }
+
+
+def witnessed(
+    signed: Note, *, board: Charter, boards: Iterable[Charter], now: UnixSeconds
+) -> Witnessed:
+    """Check a checkpoint that stands in an entry, under which nobody can write what they like.
+
+    Args:
+        signed: the log's line and those of witnesses, no other, and none of one key twice.
+        board: whose log it is, and enough of whose witnesses must have cosigned.
+        boards: all that the register ever had: a witness of any of them may have cosigned too.
+        now: a cosignature that is later does not count.
+
+    Raises:
+        CryptoError: it is another log's, too few cosigned, or a line is somebody else's.
+
+    Not checked: that it is a checkpoint of this very tree.
+    """
+    found = cosignature.verify_quorum(
+        checkpoint.verify(signed, log=board.log), policy=board.witness_policy, now=now
+    )
+    known = {each.key for one in boards for each in one.witnesses}
+    lines = [len(note.matching(signed, key)) for key in (board.log, *known)]
+    if max(lines) > 1 or sum(lines) != len(signed.signatures):
+        raise Refused("a line under a checkpoint that is no witness's, or a second one")
+    for key in known.difference(found.policy.witnesses):
+        cosignature.verify(found.signed, witness=key)
+    return found
 
 
 def parse_key(value: JsonValue) -> PublicKey:

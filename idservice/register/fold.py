@@ -228,11 +228,9 @@ def _found(kept: Ledger, founding: Founding, digest: Digest) -> None:
     kept.records[decided.subject] = Record(
         subject=decided.subject,
         version=1,
+        settled=1,
         change=decided,
         digest=digest,
         until=end_of(founding.in_force_until),
-        provisional=False,
-        paused_until=UnixSeconds(0),
-        ended=False,
         entries=(0,),
     )

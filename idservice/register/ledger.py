@@ -14,12 +14,11 @@ from typing import Final, assert_never
 from crypto.encoding.canonical_json import JsonValue
 from crypto.errors import CryptoError, Malformed, Refused
 from crypto.instant import UnixSeconds
-from crypto.log import checkpoint, cosignature
 from crypto.log.cosignature import Witnessed
 from crypto.log.note import Note
 from crypto.log.tree import TreeHead
 from idservice.period import DAY
-from idservice.register import approval, change, entry, state, wire
+from idservice.register import approval, change, charter, entry, state, wire
 from idservice.register.approval import Scope, Strength
 from idservice.register.change import (
     Change,
@@ -50,9 +49,8 @@ EMERGENCY: Final = 14 * DAY
 FRESH: Final = 14 * DAY
 """Seconds after C2 in which an enactment must be logged, as far as the log itself tells time."""
 
-_EVER: Final = UnixSeconds(cosignature.LATEST)
-_LATEST: Final = UnixSeconds(1 << 40)
-"""No witness of ours lives so long."""
+_EVER: Final = UnixSeconds(1 << 37)
+"""No witness of ours lives so long; what one says of later does not count."""
 
 Heads = Callable[[int], TreeHead]
 """Returns the head of the log's tree at a size: `PartialTree.head`. Raises `Refused`."""
@@ -197,9 +195,14 @@ class Turn:
         course = self._open(each.statement.proposal)
         decided, board = course.proposal.change, self.ledger.charter
         message = approval.statement_message(each.statement, scope=self.ledger.scope)
-        if not approval.signers((each.vote,), message, approval.possible_keys(decided, board)):
+        seat, before = each.vote.seat, course.votes.get(each.statement, ())
+        keys = approval.possible_keys(decided, board).get(seat, ())
+        own = [key for key in keys if approval.verifies(message, each.vote.signature, (key,))]
+        if not own:
             raise NotCounted(Reason.NOT_SIGNED)
-        votes = (*course.votes.get(each.statement, ()), each.vote)[-entry.MOST_VOTES :]
+        if approval.signers(before, message, {seat: own}):
+            raise NotCounted(Reason.DUPLICATE)
+        votes = (*before, each.vote)[-entry.MOST_VOTES :]
         approved = course.approved
         with suppress(NotCounted):
             approved = approval.check(decided, votes=votes, message=message, charter=board)[1]
@@ -220,7 +223,10 @@ class Turn:
         c2 = self._cosigned(each.c2, index, since=index)
         if c2.signed.checkpoint.head.size <= course.index:
             raise NotCounted(Reason.CHECKPOINT)
-        if not change.shrinks(proposal.change):
+        if change.shrinks(proposal.change):
+            if each.c1 is not None:  # nobody would look at it
+                raise NotCounted(Reason.CHECKPOINT)
+        else:
             self._check_notice(course, each.c1, c2, index)
         self._check_time(proposal, c2)
         if self.ledger.whole:
@@ -262,14 +268,10 @@ class Turn:
             raise NotCounted(Reason.UNANSWERED)
 
     def _check_turn(self, course: Course, strength: Strength) -> None:
-        """Check that its subject is still what it was; the board may confirm an emergency."""
-        decided, base = course.proposal.change, course.proposal.base
-        if course.enacted is None:
-            self._check_base(decided, base)
-        elif strength is not Strength.FULL:
+        """Check that its subject is what it was; the board, and it alone, confirms an emergency."""
+        if course.enacted is not None and strength is not Strength.FULL:
             raise NotCounted(Reason.OVER)
-        elif self._version(decided.subject) != base + 1:
-            raise NotCounted(Reason.OTHER_BASE)
+        self._check_base(course.proposal.change, course.proposal.base)
 
     def _decide(
         self,
@@ -303,25 +305,13 @@ class Turn:
                 self._replace_charter(decided.charter, entries)
             case SeatKey():
                 self._replace_charter(approval.with_seat_key(self.ledger.charter, decided), entries)
-            case Drop():
-                if before is None and self.ledger.whole:
+            case Drop() if before is None:
+                if self.ledger.whole:
                     raise NotCounted(Reason.OTHER_BASE)
-                if before is not None:
-                    self.ledger.records[subject] = before.dropped(course, enacted)
                 return
             case _:
                 pass
-        self.ledger.records[subject] = Record(
-            subject=subject,
-            version=course.proposal.base + 1,
-            change=decided,
-            digest=course.digest,
-            until=enacted.until,
-            provisional=enacted.provisional,
-            paused_until=UnixSeconds(0),
-            ended=False,
-            entries=entries,
-        )
+        self.ledger.records[subject] = state.decided(course, enacted, before=before)
 
     def _replace_charter(self, new: Charter, entries: tuple[int, int]) -> None:
         self.ledger.charters.append((entries[1], new))
@@ -346,12 +336,10 @@ class Turn:
         ledger.records[each.change.subject] = Record(
             subject=each.change.subject,
             version=1,
+            settled=1,
             change=each.change,
             digest=entry.entry_digest(octets),
             until=each.change.exp,
-            provisional=False,
-            paused_until=UnixSeconds(0),
-            ended=False,
             entries=(*record.entries, index),
         )
         ledger.touched[index] = (each.change.subject,)
@@ -381,17 +369,14 @@ class Turn:
         if not approval.signers((vote,), message, approval.seat_keys(self.ledger.charter)):
             raise NotCounted(Reason.NOT_SIGNED)
 
-    def _version(self, subject: str) -> int:
-        record = self.ledger.records.get(subject)
-        return record.version if record else 0
-
     def _check_base(self, decided: Change, base: int) -> None:
-        """Check that the subject's version is the one that is to be replaced.
+        """Check that it replaces what its subject is, but for what an emergency quorum did.
 
         Where entries are left out, earlier versions may be among them; the summary tells.
         """
-        version = self._version(decided.subject)
-        if base < version or (self.ledger.whole and base != version):
+        record = self.ledger.records.get(decided.subject)
+        settled, version = (record.settled, record.version) if record else (0, 0)
+        if base < settled or (self.ledger.whole and base > version):
             raise NotCounted(Reason.OTHER_BASE)
 
     def _cosigned(self, signed: Note, index: int, *, since: int) -> Witnessed:
@@ -409,16 +394,13 @@ class Turn:
     def _cosigned_under(self, signed: Note, index: int, number: int) -> Witnessed | None:
         key = entry.note_digest(signed), number
         if key not in self._checked:
-            board = self.ledger.charters[number][1]
+            boards = [each for _, each in self.ledger.charters]
             try:
-                known = checkpoint.verify(signed, log=board.log)
-                head = known.checkpoint.head
+                found = charter.witnessed(signed, board=boards[number], boards=boards, now=_EVER)
+                head = found.signed.checkpoint.head
                 if head.size > index or self._heads(head.size) != head:
                     return None
-                found = cosignature.verify_quorum(known, policy=board.witness_policy, now=_EVER)
             except CryptoError:
-                return None
-            if found.latest > _LATEST:
                 return None
             self._checked[key] = found
             told = Time(size=head.size, earliest=found.earliest, latest=found.latest)

@@ -21,17 +21,7 @@ from crypto.instant import UnixSeconds
 from crypto.log.cosignature import Witnessed
 from idservice.period import DAY, Period
 from idservice.register import change, charter
-from idservice.register.change import (
-    Announcement,
-    Change,
-    ClaimChange,
-    Component,
-    Delegation,
-    Inventory,
-    Parameters,
-    PolicyChange,
-    SuspendIssuing,
-)
+from idservice.register.change import Announcement, Change, Drop, SuspendIssuing
 from idservice.register.charter import Charter
 from idservice.register.entry import (
     Digest,
@@ -46,6 +36,7 @@ from idservice.verification.policy import Policy
 
 _LAST = date(9999, 12, 30)
 """The last day whose end can be told."""
+_NEVER = UnixSeconds(0)
 
 
 def end_of(day: date) -> UnixSeconds:
@@ -263,31 +254,65 @@ class Record:
     subject: str
     version: int
     """How often its subject was decided: the base of the next proposal."""
+    settled: int
+    """The last version that is no emergency's: a proposal from then on counts as well."""
     change: Change
     digest: Digest
     """Of the proposal or routine entry, or of entry 0."""
     until: UnixSeconds
-    provisional: bool
-    paused_until: UnixSeconds
-    """Dropped by the emergency quorum until then; 0 if it is not."""
-    ended: bool
-    """Dropped by the board."""
     entries: tuple[int, ...]
     """Entries that justify it."""
+    provisional: bool = False
+    paused_until: UnixSeconds = _NEVER
+    """Out of force by the emergency quorum until then; 0 if it is not."""
+    ended: bool = False
+    """Dropped by the board."""
 
     def holds(self, *, earliest: UnixSeconds, latest: UnixSeconds) -> bool:
         """Say whether it is in force between these times."""
         return not self.ended and self.until > latest and self.paused_until <= earliest
 
-    def dropped(self, course: Course, enacted: Enacted) -> "Record":
-        """Return it out of force: for good, or for as long as the emergency lasts."""
-        return replace(
-            self,
-            version=course.proposal.base + 1,
-            ended=not enacted.provisional,
-            paused_until=enacted.until if enacted.provisional else UnixSeconds(0),
-            entries=(*self.entries, course.index, enacted.index),
-        )
+    @property
+    def emergency(self) -> UnixSeconds:
+        """Return until when the emergency quorum has it out of force."""
+        return self.until if self.provisional else self.paused_until
+
+
+def decided(course: Course, enacted: Enacted, *, before: Record | None) -> Record:
+    """Return what an enactment makes of its subject, about which `before` was decided last.
+
+    The emergency quorum stops at once and vetoes nothing: a proposal that does not know of its
+    act still counts, and leaves that act its time. What shrinks gives nothing back.
+    """
+    proposal, entries = course.proposal, (course.index, enacted.index)
+    made = Record(
+        subject=proposal.change.subject,
+        version=proposal.base + 1,
+        settled=proposal.base if enacted.provisional else proposal.base + 1,
+        change=proposal.change,
+        digest=course.digest,
+        until=enacted.until,
+        provisional=enacted.provisional,
+        entries=entries,
+    )
+    drops, shrinks = isinstance(made.change, Drop), change.shrinks(made.change)
+    if before is None or not (shrinks or proposal.base < before.version):
+        return made
+    paused = before.paused_until if shrinks else before.emergency
+    longer = isinstance(before.change, SuspendIssuing) and before.until > made.until
+    stays = drops or (shrinks and longer)
+    if stays and made.provisional:
+        paused = max(paused, made.until)
+    # the board's confirmation of an emergency decides the same once more
+    version = max(made.version, before.version + (course.enacted is None))
+    return replace(
+        before if stays else made,
+        version=version,
+        settled=before.settled if made.provisional else version,
+        paused_until=paused,
+        ended=before.ended or (drops and not made.provisional),
+        entries=(*before.entries, *entries),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -310,12 +335,12 @@ class InForce:
     policies: Mapping[str, Policy]
     announced: Mapping[tuple[str, Period], Announcement]
     """By configuration and period: all that were ever announced, dropped ones included."""
-    delegations: Mapping[str, Delegation]
-    components: Mapping[str, Component]
+    delegations: Mapping[str, change.Delegation]
+    components: Mapping[str, change.Component]
     claims: frozenset[str]
     """Claims of the catalogue that the board decided to issue."""
-    inventory: Inventory | None
-    parameters: Parameters | None
+    inventory: change.Inventory | None
+    parameters: change.Parameters | None
     community: UnixSeconds
     """When the community last signed; the day of the charter if it never did."""
 
@@ -356,9 +381,10 @@ class InForce:
 
     def _suspended(self) -> bool:
         record = self.records.get(change.ISSUING)
-        if record is None or not isinstance(record.change, SuspendIssuing):
+        if record is None:
             return False
-        return record.until > self.earliest
+        suspends = isinstance(record.change, SuspendIssuing) and record.until > self.earliest
+        return suspends or record.paused_until > self.earliest
 
 
 def build(
@@ -384,20 +410,20 @@ def build(
         current=witnessed.current,
         records=MappingProxyType(dict(records)),
         policies={
-            each.policy.id: each.policy for each in changes if isinstance(each, PolicyChange)
+            each.policy.id: each.policy for each in changes if isinstance(each, change.PolicyChange)
         },
         announced={
             (each.configuration, each.period): each
             for each in announced
             if isinstance(each, Announcement)
         },
-        delegations={each.label: each for each in changes if isinstance(each, Delegation)},
-        components={each.name: each for each in changes if isinstance(each, Component)},
+        delegations={each.label: each for each in changes if isinstance(each, change.Delegation)},
+        components={each.name: each for each in changes if isinstance(each, change.Component)},
         claims=frozenset(
-            each.claim for each in changes if isinstance(each, ClaimChange) and each.issued
+            each.claim for each in changes if isinstance(each, change.ClaimChange) and each.issued
         ),
-        inventory=next((each for each in changes if isinstance(each, Inventory)), None),
-        parameters=next((each for each in changes if isinstance(each, Parameters)), None),
+        inventory=next((each for each in changes if isinstance(each, change.Inventory)), None),
+        parameters=next((each for each in changes if isinstance(each, change.Parameters)), None),
         community=community,
     )
 

@@ -324,6 +324,16 @@ def test_approval_by_nobody_is_refused() -> None:
     assert reasons(city) == [Reason.NOT_SIGNED, Reason.UNKNOWN_PROPOSAL]
 
 
+def test_seat_approves_a_statement_once() -> None:
+    city = City()
+    proposal = city.propose(POLICY)
+    statement = city.statement(proposal, city.note())
+    for _ in range(2):
+        city.approve(statement, "council-1")
+    assert reasons(city) == [Reason.DUPLICATE]
+    assert len(city.register().courses[proposal].votes[statement]) == 1
+
+
 def test_what_was_founded_is_in_force_and_nothing_outlives_the_charter() -> None:
     until = date(2028, 1, 1)
     city = City(founding=(Founding(change=POLICY, in_force_until=until),))
