@@ -81,7 +81,7 @@ class Verifier:
     def check(
         self, policy_id: str, presentation: str, *, nonce: str, audience: str
     ) -> model.Shown | model.Refused:
-        """Check one presentation and forget it; the caller uses its nonce once.
+        """Check one presentation for this verifier and forget it; the caller uses its nonce once.
 
         Raises:
             ServiceError: `unknown_policy`, or `unavailable` while there is no trust bundle.
@@ -109,10 +109,11 @@ class Verifier:
             if policy is None:
                 answers.append(Code.UNKNOWN_POLICY)
                 continue
-            if len(item.presentation) <= MAX_PRESENTATION:
+            ours = item.audience == self._identity.client_id
+            if ours and len(item.presentation) <= MAX_PRESENTATION:
                 asked = verify.Item(item.presentation, policy, item.audience, item.nonce)
                 read.append((len(answers), asked))
-            answers.append(_REFUSED)
+            answers.append(_REFUSED if ours else _FOR_ANOTHER)
         results = verify.verify_batch(
             [asked for _, asked in read],
             trust=trust,
@@ -355,6 +356,8 @@ class Verifier:
         if trust is None:
             raise ServiceError(Code.UNAVAILABLE)
         presentation, policy, audience, nonce = item
+        if audience != self._identity.client_id:
+            return _FOR_ANOTHER
         if len(presentation) > MAX_PRESENTATION:
             return _REFUSED
         try:
@@ -425,6 +428,7 @@ class Verifier:
 
 
 _REFUSED: Final = model.Refused(code=model.public_code(Refusal.MALFORMED))
+_FOR_ANOTHER: Final = model.Refused(code=model.public_code(Refusal.WRONG_AUDIENCE))
 
 
 def _verdict(

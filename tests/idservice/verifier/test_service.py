@@ -58,6 +58,18 @@ def test_check_says_why_not(office: Office) -> None:
     assert check(office, show(office, facts=("given_name",))) == model.Refused(code="policy")
 
 
+@pytest.mark.threat("T53")
+def test_what_was_made_for_another_verifier_is_refused_whatever_the_caller_says(
+    office: Office,
+) -> None:
+    bar = office.city.verifiers["bar"].hash_client_id
+    relayed = show(office, audience=bar)
+    answer = model.Refused(code="wrong_audience")
+    assert check(office, relayed) == check(office, relayed, audience=bar) == answer
+    items = [model.Presented(office.policy, text, NONCE, bar) for text in (relayed, "a" * 70_000)]
+    assert office.service.check_together(items) == [answer, answer]
+
+
 def test_expired_and_withdrawn_look_the_same(office: Office) -> None:
     office.knowledge.learn(office.city, withdrawn=[77])
     withdrawn = check(office, show(office))
