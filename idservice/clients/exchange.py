@@ -39,7 +39,7 @@ class Exchanges:
     def __init__(self, *, seconds: float) -> None:
         """Take the time of one exchange."""
         self._seconds = seconds
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(debug=False)  # whatever the environment says
         self._client: httpx.AsyncClient | None = None
 
     def close(self) -> None:
