@@ -111,10 +111,16 @@ def _after_founding(folder: Path, bundle: TrustBundle, told: Mapping[str, object
     return [
         f"Print the root fingerprint on your enrolment sheets:\n  {told['root_fingerprint']}",
         f"And beside it the charter fingerprint:\n  {told['charter_fingerprint']}",
+        *_before_opening(folder),
+        f"Before {_last_day(bundle)}, and every 28 days: idservice init announce {folder}",
+    ]
+
+
+def _before_opening(folder: Path) -> list[str]:
+    return [
         f"Take {folder}/root offline; it is needed for `init admit` and `init announce` only.",
         f"idservice migrate issuer --folder {folder}/issuer",
         f"idservice serve issuer --folder {folder}/issuer",
-        f"Before {_last_day(bundle)}, and every 28 days: idservice init announce {folder}",
     ]
 
 
@@ -123,8 +129,10 @@ def _tell_unwitnessed(folder: Path, *, as_json: bool) -> None:
     log = city_log.public_key(folder)
     told = {"folder": str(folder), "log": log.text, "published": False, "made": _made(folder)}
     next_steps = [
-        f"Give the log's key to the charter's witnesses:\n  {log.text}",
-        f"When they know it: idservice init announce {folder}",
+        f"Give the log's key to the charter's witnesses, for `logs` in witness.json:\n  {log.text}",
+        f"When they have it: idservice init announce {folder}",
+        "Print the fingerprints of root and charter that it tells on your enrolment sheets.",
+        *_before_opening(folder),
     ]
     _tell(told, next_steps, as_json=as_json)
 

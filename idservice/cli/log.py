@@ -100,7 +100,8 @@ def witness(
     folder: Annotated[Path, typer.Option(help="The witness's folder; made where it is missing.")],
     name: Annotated[str | None, typer.Option(help="Name of a new witness, for ever.")] = None,
     logs: Annotated[
-        list[str] | None, typer.Option("--log", help="A log's key; may be repeated.")
+        list[str] | None,
+        typer.Option("--log", help="A log's key; may be repeated. Later ones: `witness.json`."),
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = 8090,
@@ -112,9 +113,9 @@ def witness(
     office, unusable = _office("witness")
     try:
         if not office.is_made(folder):
-            if name is None or not logs:
-                _misuse("a new witness needs --name and at least one --log")
-            keys = [_log_key(each) for each in logs]
+            if name is None:
+                _misuse("a new witness needs --name")
+            keys = [_log_key(each) for each in logs or []]
             office.found(folder, name=name, logs=keys, random_bytes=secrets.token_bytes)
         key, counter = office.from_folder(folder, environ=os.environ, clock=clock.SystemClock())
         typer.echo(f"Key: {key.text}")
