@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -89,10 +90,14 @@ async def _http(request: Request, error: Exception) -> Response:
     """Answer what routing itself refuses (404, 405); the detail is a constant of Starlette."""
     if not isinstance(error, HTTPException):
         raise error
-    if error.status_code == 404:  # noqa: PLR2004
+    if error.status_code == HTTPStatus.NOT_FOUND:
         return problems.problem(errors.Code.NOT_FOUND)
-    allowed = _methods(request.app.openapi_schema, request.scope["path"])
-    headers = {"Allow": ", ".join(allowed)} if allowed else error.headers
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        # the document has every method of an address, the framework those of its first route
+        named = _methods(request.app.openapi_schema, request.scope["path"])
+        said = named or set(headers["Allow"].split(", "))
+        headers["Allow"] = ", ".join(sorted(said & edge.METHODS))
     return Response(status_code=error.status_code, headers=headers)
 
 
@@ -101,8 +106,8 @@ async def _fault(_request: Request, _error: Exception) -> Response:
     return problems.problem(_UNAVAILABLE)
 
 
-def _methods(document: dict[str, Any], path: str) -> list[str]:
-    """List every method of an address; the framework knows those of the first route only."""
+def _methods(document: dict[str, Any], path: str) -> set[str]:
+    """Collect every method of an address, if the document has it."""
     steps = path.split("/")
     found: set[str] = set()
     for template, operations in document["paths"].items():
@@ -111,7 +116,7 @@ def _methods(document: dict[str, Any], path: str) -> list[str]:
             one == step or one.startswith("{") for one, step in zip(wanted, steps, strict=True)
         ):
             found |= {method.upper() for method in operations}
-    return sorted(found)
+    return found
 
 
 def _health(ready: Callable[[], bool]) -> APIRouter:

@@ -1,10 +1,11 @@
 """The outermost layer of every counter: what may enter, which headers leave, what a fault says.
 
-A request with another method, too many headers or too long an address stops here. Every answer
-carries the same protective headers. A fault of ours becomes one problem document and one log
+A request with too many headers or too long an address stops here; one with another method is only
+told which there are. Every answer carries the same protective headers. A fault of ours becomes one problem document and one log
 line without data; the exception goes no further, because servers print exception texts.
 """
 
+import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
@@ -18,7 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from idservice.errors import Code, ServiceError
 from idservice.web import problems, redaction
 
-METHODS: Final = frozenset({"GET", "POST", "OPTIONS"})
+METHODS: Final = frozenset({"GET", "POST"})
+_NO_METHOD: Final = "TRACE"
+"""Which no route has: asked for it, the framework says which methods the address has."""
+
 HEADERS: Final = 64
 ADDRESS: Final = 4096
 """Octets of path and query together."""
@@ -80,16 +84,19 @@ class Edge:
         begin = time.monotonic()
         hot = self._hot.get((scope["method"], scope["path"]))
         if hot is None:
+            if scope["method"] not in METHODS:
+                scope = {**scope, "method": _NO_METHOD}
             await self._let_in(scope, receive, send, begin)
             return
         scope["route"] = hot
         try:
-            response = await hot.endpoint(Request(scope, receive))
+            await _send(await hot.endpoint(Request(scope, receive)), send)
         except ServiceError as error:
-            response = problems.problem(error.code)
+            await _send(problems.problem(error.code), send)
         except Exception as error:  # noqa: BLE001, the last door: nothing of it may reach the server's log
             response = self._fault(error, scope, begin)
-        await _send(response, send)
+            with contextlib.suppress(Exception):  # an answer that has begun is cut off instead
+                await _send(response, send)
 
     async def _let_in(self, scope: Scope, receive: Receive, send: Send, begin: float) -> None:
         """Let the framework answer, with our headers."""
@@ -139,8 +146,6 @@ def _protected(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, byte
 
 
 def _entrance(scope: Scope) -> Response | None:
-    if scope["method"] not in METHODS:
-        return Response(status_code=405, headers={"Allow": ", ".join(sorted(METHODS))})
     if len(scope["headers"]) > HEADERS:
         return Response(status_code=431)
     if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > ADDRESS:

@@ -133,6 +133,41 @@ def test_what_is_not_offered_is_refused(
         assert answer.json()["code"] == code
 
 
+@pytest.mark.parametrize(
+    ("url", "methods"),
+    [("/hot", "POST"), ("/refused", "GET"), ("/openapi.json", "GET"), ("/faulty/x", "GET")],
+)
+def test_what_is_allowed_is_what_the_address_has(url: str, methods: str) -> None:
+    for method in {"HEAD", "PUT", "TRACE", "OPTIONS", "GET", "POST"} - {methods}:
+        answer = call(build([]), method, url)
+        assert (answer.status_code, answer.headers["allow"]) == (405, methods)
+
+
+def test_a_hot_answer_that_cannot_be_sent_is_a_fault_as_any_other() -> None:
+    lines: list[str] = []
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def send(message: dict[str, object]) -> None:
+        if message.get("status") == 200:
+            raise ValueError(CANARY)
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/hot",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    asyncio.run(build(lines)(scope, receive, send))
+    assert sent[0]["status"] == 503
+    assert len(lines) == 1
+    assert CANARY not in lines[0]
+
+
 def test_too_many_headers_are_refused() -> None:
     many = {f"x-{i}": "1" for i in range(edge.HEADERS)}
     assert call(build([]), "GET", "/healthz", headers=many).status_code == 431
