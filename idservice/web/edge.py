@@ -1,8 +1,9 @@
 """The outermost layer of every counter: what may enter, which headers leave, what a fault says.
 
 A request with too many headers or too long an address stops here; one with another method is only
-told which there are. Every answer carries the same protective headers. A fault of ours becomes one problem document and one log
-line without data; the exception goes no further, because servers print exception texts.
+told which there are. Every answer carries the same protective headers. A fault of ours becomes one
+problem document and one log line without data; the exception goes no further, because servers
+print exception texts.
 """
 
 import contextlib
