@@ -92,9 +92,7 @@ class PublishedKnowledge:
         if trust is None:
             return
         for announced in trust.status_lists.values():
-            file = self._list_file(announced.uri)
-            if file.exists():
-                self._keep(file.read_text("ascii"), announced.uri, trust, now)
+            self._try(functools.partial(self._load_list, announced.uri, trust, now))
 
     def refresh(self, *, now: UnixSeconds, everything: bool = False) -> bool:
         """Fetch what is due, or `everything`; say whether all of it came.
@@ -142,9 +140,10 @@ class PublishedKnowledge:
         self._lists.keep(status.read(token, uri=announced.uri, trust=trust, now=now))
         trust_file.write(self._list_file(announced.uri), token.encode("ascii"))
 
-    def _keep(self, token: str, uri: str, trust: TrustBundle, now: UnixSeconds) -> None:
-        """Keep a list from the folder, unless it has run out meanwhile or was damaged."""
-        self._try(lambda: self._lists.keep(status.read(token, uri=uri, trust=trust, now=now)))
+    def _load_list(self, uri: str, trust: TrustBundle, now: UnixSeconds) -> None:
+        """Keep a list from the folder, if it is there, undamaged, and has not run out meanwhile."""
+        token = self._list_file(uri).read_text("ascii")
+        self._lists.keep(status.read(token, uri=uri, trust=trust, now=now))
 
     def _list_file(self, uri: str) -> Path:
         return self._folder / _LISTS_FOLDER / f"{hashlib.sha256(uri.encode()).hexdigest()}.jwt"

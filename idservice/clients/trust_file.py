@@ -7,6 +7,7 @@ in `register.reading`. Left out: fetching, which is `status_lists`.
 """
 
 import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,8 @@ from idservice.register.reading.knowledge import Known, Pinned, Told
 
 BUNDLE: Final = "bundle.json"
 PINNED: Final = "pinned.json"
+
+_PUBLIC: Final = 0o644
 
 
 class TrustFile:
@@ -72,11 +75,19 @@ class TrustFile:
 
 
 def write(path: Path, data: bytes) -> None:
-    """Replace a file whole: after a crash there is the old one or the new one."""
+    """Replace a public file whole: after a crash there is the old one or the new one.
+
+    Whoever writes it at the same time has a passing name of its own.
+    """
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    passing = path.with_suffix(".new")
-    with passing.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    passing.replace(path)
+    descriptor, name = tempfile.mkstemp(".new", f".{path.name}.", path.parent)
+    passing = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, _PUBLIC)
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        passing.replace(path)
+    finally:
+        passing.unlink(missing_ok=True)

@@ -3,6 +3,7 @@
 import http.server
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from idservice import period
-from idservice.clients import status_lists
+from idservice.clients import status_lists, trust_file
 from idservice.clients.status_lists import NotFetched, PublishedKnowledge
 from tests.fakes import city as cities
 from tests.fakes.city import NOW, FakeCity
@@ -150,13 +151,31 @@ def test_list_that_runs_out_is_not_complete(folder: Path, published: Published) 
     assert not knowledge.complete(now=UnixSeconds(NOW + 8 * DAY))
 
 
+@pytest.mark.parametrize("end", [b"AAAA", b"\xff\xff\xff\xff"])
 def test_damaged_or_foreign_list_in_the_folder_is_ignored(
-    folder: Path, published: Published
+    folder: Path, published: Published, end: bytes
 ) -> None:
     known(folder, published).refresh(now=NOW, everything=True)
     for path in (folder / "status").iterdir():
-        path.write_bytes(path.read_bytes()[:-4] + b"AAAA")
+        path.write_bytes(path.read_bytes()[:-4] + end)
     assert not known(folder, published).complete(now=NOW)
+
+
+def test_a_list_that_cannot_be_read_is_ignored(folder: Path, published: Published) -> None:
+    known(folder, published).refresh(now=NOW, everything=True)
+    for path in (folder / "status").iterdir():
+        path.unlink()
+        path.mkdir()
+    assert not known(folder, published).complete(now=NOW)
+
+
+def test_two_who_write_one_file_at_once_each_write_it_whole(tmp_path: Path) -> None:
+    path, writings = tmp_path / "file", [bytes([each]) * 100_000 for each in range(40)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda data: trust_file.write(path, data), writings))
+    assert path.read_bytes() in writings
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o644
 
 
 def test_damaged_bundle_in_the_folder_is_refused(folder: Path, published: Published) -> None:
@@ -254,7 +273,15 @@ def test_over_http_takes_nothing_else(server: str, path: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["http://issuer.example/x", "http://169.254.169.254/", "file:///etc/passwd", "https://", "x"],
+    [
+        "http://issuer.example/x",
+        "http://169.254.169.254/",
+        "file:///etc/passwd",
+        "https://",
+        "https://[",
+        "https://user:word@127.0.0.1/",
+        "x",
+    ],
 )
 def test_over_http_speaks_to_https_and_this_machine_only(url: str) -> None:
     with pytest.raises(NotFetched):
