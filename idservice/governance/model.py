@@ -5,12 +5,12 @@ decided by `idservice.register`. Here is only what may be erased, and what is co
 """
 
 import hashlib
-import unicodedata
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, NewType
 
 from crypto.errors import Malformed
+from idservice import spelling
 from idservice.register.state import Reason
 
 Digest = NewType("Digest", bytes)
@@ -23,8 +23,10 @@ LONGEST_COMMENT: Final = 4000
 NO_POLICY: Final = ""
 """What stands for the policy of a request that named none that was ever in force."""
 
-_SEEN_THOUGH_FORMAT: Final = "\u200c\u200d\u200e\u200f"
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_AS_READ: Final = str.maketrans(
+    dict.fromkeys("\n\u00a0\u3000", " ") | dict.fromkeys("\u200c\u200d\u200e\u200f\ufe0f", "")
+)
+"""Line breaks and blanks, direction marks and what emoji are made of pass wherever they stand."""
 
 
 class Stage(StrEnum):
@@ -118,14 +120,8 @@ def check_shown(text: str) -> None:
     """Check that people see all of a text; an empty one, or one that hides something, is not.
 
     Raises:
-        Malformed: it is empty, or has control, direction or unassigned characters.
+        Malformed: it is empty, or has characters that nobody sees (`spelling.hides_nothing`).
     """
-    if not text.strip() or any(_hides(each) for each in text):
+    read = text.translate(_AS_READ)
+    if not read.strip() or not spelling.hides_nothing(read):
         raise Malformed("a text is empty, or has characters that nobody sees")
-
-
-def _hides(character: str) -> bool:
-    """Say whether a reader would not see this character; line breaks and direction marks pass."""
-    if character == "\n" or character in _SEEN_THOUGH_FORMAT:
-        return False
-    return unicodedata.category(character) in _UNSEEN

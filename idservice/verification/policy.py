@@ -8,7 +8,6 @@ out of verified claims. The query stands in `dcql`, the rules of approval in the
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ from typing import Final
 from crypto.encoding import base64url, members
 from crypto.encoding.canonical_json import JsonObject, JsonValue
 from crypto.errors import Malformed, Refused
-from idservice import catalogue
+from idservice import catalogue, spelling
 from idservice.catalogue import Purpose
 
 STATUS_MAX_AGE: Final = 172_800
@@ -68,8 +67,6 @@ _INSIDE: Final = {
     if "." in name
 }
 """Claims that are members of another claim: of which, and under which name."""
-_JOINERS = "\u200c\u200d"
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class NotShown(Refused):
@@ -278,15 +275,12 @@ def sentence(value: JsonValue, *, longest: int) -> str:
     """Read a text that people will see; what they could not see may not be in it.
 
     Raises:
-        Malformed: no text, an empty one, one that is too long, or one with control, direction
-            or unassigned characters.
+        Malformed: no text, an empty one, one that is too long, or one that hides something
+            (`spelling.hides_nothing`).
     """
     text = members.text(value)
     if not text.strip() or len(text) > longest:
         raise Malformed("a text is empty or too long")
-    plain = text.isascii() and text.isprintable()
-    if not plain and any(
-        unicodedata.category(each) in _UNSEEN and each not in _JOINERS for each in text
-    ):
-        raise Malformed("a text has control, direction or unassigned characters")
+    if not spelling.hides_nothing(text):
+        raise Malformed("a text has characters that nobody sees, or a pile of marks")
     return text

@@ -5,8 +5,9 @@ where the policy has it; nothing from the request itself is displayed but its `c
 text of a given width; colours and prompts belong to `cli/wallet.py`.
 """
 
-import textwrap
+import unicodedata
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from idservice import labels, period
@@ -15,6 +16,7 @@ from idservice.wallet.question import Question
 WIDTH: Final = 78
 
 _LABEL_WIDTH = 10
+_NO_COLUMN: Final = frozenset({"Mn", "Me", "Cf"})
 
 
 def label(claim: str) -> str:
@@ -97,6 +99,30 @@ def _copies(question: Question) -> str:
 def _row(heading: str, content: str, width: int) -> list[str]:
     if not content:
         return []
-    lines = textwrap.wrap(content, width - _LABEL_WIDTH, break_on_hyphens=False)
+    lines = _wrap(content, width - _LABEL_WIDTH)
     first = f"{heading:<{_LABEL_WIDTH}}{lines[0]}"
     return [first, *(" " * _LABEL_WIDTH + line for line in lines[1:])]
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Break by columns and not by letters, at a blank where there is one.
+
+    A terminal breaks a line that is too wide at its own margin, and then a verifier's words would
+    begin where only this screen has a say.
+    """
+    lines = []
+    while text:
+        ends = accumulate(map(_columns, text))
+        fitting = next((at for at, end in enumerate(ends) if end > width), len(text))
+        blank = text.rfind(" ", 0, fitting + 1) if fitting < len(text) else 0
+        cut = blank if blank > 0 else max(fitting, 1)
+        lines.append(text[:cut].rstrip(" "))
+        text = text[cut:].lstrip(" ")
+    return lines
+
+
+def _columns(letter: str) -> int:
+    """Say how wide a terminal shows it (Unicode Standard Annex 11)."""
+    if unicodedata.category(letter) in _NO_COLUMN:
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1

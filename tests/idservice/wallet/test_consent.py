@@ -137,6 +137,22 @@ def test_every_line_fits_a_terminal(holder):
         assert max(map(len, lines)) <= width
 
 
+@pytest.mark.parametrize(
+    "said",
+    ["図書館" * 60, "図書館 card " * 30, "a" * 67 + "図" * 40, "कु" * 120, "x" * 500],
+)
+def test_no_script_leaves_its_column(holder, said):
+    question = asked(holder, "bank")
+    policy = dataclasses.replace(question.policy, retention=said, erase=None)
+    long = dataclasses.replace(question, policy=policy)
+    screen = consent.text(long, shared=(), languages=("en",))
+    kept = screen.partition("\nKept")[2].partition("\nWhat")[0].splitlines()
+    assert len(kept) > 1
+    assert "".join(kept).replace(" ", "") == said.replace(" ", "")
+    for line in kept:
+        assert sum(2 if one in "図書館" else one != "\u0941" for one in line) <= consent.WIDTH
+
+
 def test_used_up_copies_are_told(holder):
     question = asked(holder, "library")
     card = question.holding.card
