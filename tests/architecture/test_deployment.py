@@ -8,6 +8,9 @@ import jsonschema
 import pytest
 import yaml
 
+from idservice.apps.governance import process, settings
+from idservice.apps.register import charters
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 OFFICES = {"issuer", "register", "library"}
@@ -58,6 +61,12 @@ def test_the_root_key_is_not_in_any_container() -> None:
             source = volume.split(":")[0]
             assert source.rstrip("/") != "./city"
             assert "root" not in source
+
+
+def test_the_register_finds_all_that_it_reads_of_a_citys_folder() -> None:
+    mounted = {volume.split(":")[1] for volume in COMPOSE["services"]["register"]["volumes"]}
+    read = (settings.REGISTER_FILE, settings.CHARTER_FILE, settings.LOG_FOLDER)
+    assert {f"/city/{each}" for each in (*read, process.BUNDLE_FILE, charters.WITNESSES)} <= mounted
 
 
 def test_proxy_logs_nothing_and_forwards_nothing_about_the_caller() -> None:
