@@ -1,5 +1,6 @@
 """`idservice log`: made, witnessed and checked by commands, over real sockets."""
 
+import dataclasses
 import json
 import os
 import socket
@@ -29,6 +30,8 @@ from tests.fakes import notaries, trees
 
 ORIGIN = "register.example/log"
 CLOCK = clock.SystemClock()
+LOG = notaries.log_key().text
+WITNESS = notaries.witness_key("w").text
 
 
 def run(*arguments: object) -> Result:
@@ -86,6 +89,10 @@ def test_a_log_is_created_once(made: tuple[Path, str]) -> None:
         ["--origin", ORIGIN, "--witness", "nonsense"],
         ["--origin", ORIGIN, "--witness", "key=http://w.example", "--quorum", "1"],
         ["--origin", ORIGIN, "--witness", "key=http://w.example"],
+        ["--origin", "two\x0blines"],
+        ["--origin", ORIGIN, "--witness", f"{WITNESS}=http://w.example", "--quorum", "1"],
+        ["--origin", ORIGIN, "--witness", f"{WITNESS}=https://[", "--quorum", "1"],
+        ["--origin", ORIGIN, "--witness", f"{LOG}=https://w.example", "--quorum", "1"],
     ],
 )
 def test_a_log_that_cannot_be_is_misuse(tmp_path: Path, wrong: list[str]) -> None:
@@ -188,12 +195,24 @@ def test_databases_are_migrated_by_command(office: str, tmp_path: Path) -> None:
     assert (tmp_path / "lasting.db").exists()
 
 
-def test_a_witness_needs_a_name_and_a_log(tmp_path: Path) -> None:
+def test_a_witness_needs_a_name_and_may_learn_of_logs_later(tmp_path: Path) -> None:
     folder = tmp_path / "witness"
-    key = notaries.log_key().text
-    for wrong in ([], ["--name", "w"], ["--log", key], ["--name", "w", "--log", "no key"]):
+    other = dataclasses.replace(notaries.log_key("x"), name=notaries.ORIGIN)
+    for wrong in (
+        [],
+        ["--log", LOG],
+        ["--name", "w", "--log", "no key"],
+        ["--name", "w", "--log", LOG, "--log", other.text],
+    ):
         assert run("witness", "--folder", folder, *wrong).exit_code == 2
     assert not (folder / "witness.json").exists()
+
+
+def test_a_witness_is_made_before_the_log_whose_charter_names_it(tmp_path: Path) -> None:
+    place = tmp_path / "witness"
+    with process("log", "witness", "--folder", place, "--name", "w") as address:
+        assert httpx.get(f"{address}/readyz", timeout=30).status_code == 200
+    assert json.loads((place / "witness.json").read_text())["logs"] == []
 
 
 def test_log_witnesses_and_outsider_meet_over_http(tmp_path: Path) -> None:

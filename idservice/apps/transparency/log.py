@@ -29,8 +29,8 @@ from idservice.apps.transparency.settings import (
     LogFile,
     LogSettings,
     Neighbour,
-    parse_key,
     read_log,
+    understand_log,
 )
 from idservice.auditor import schema
 from idservice.clients.transparency import HttpWitness
@@ -86,15 +86,14 @@ def found(
         random_bytes: asked for 32 octets, the private key.
 
     Raises:
-        UnusableSettings: there is one already, or a name or key is none.
+        UnusableSettings: there is one already, or no process could run with these settings.
     """
     told = LogFile(
         origin=origin,
         witnesses=tuple(Neighbour(key=key, address=each) for key, each in witnesses.items()),
         quorum=quorum,
     )
-    for each in witnesses:
-        parse_key(each)
+    understand_log(told, folder=folder, environ={})
     folder.mkdir(parents=True, exist_ok=True)
     key = ed25519_keys.create(
         folder / _KEY_FILE, name=origin, kind=_KIND, random_bytes=random_bytes

@@ -86,7 +86,13 @@ def read_log(folder: Path, *, environ: Mapping[str, str]) -> LogSettings:
     Raises:
         UnusableSettings: the file is missing or wrong, or a witness's address may not be asked.
     """
-    told = _read(folder / LOG_FILE, LogFile)
+    return understand_log(_read(folder / LOG_FILE, LogFile), folder=folder, environ=environ)
+
+
+def understand_log(told: LogFile, *, folder: Path, environ: Mapping[str, str]) -> LogSettings:
+    """Take what `log.json` says, or will say; raises as `read_log`."""
+    if not told.origin.isprintable():
+        raise UnusableSettings("a log's origin is one line (C2SP tlog-checkpoint)")
     everybody = {parse_key(each.key): each.address for each in told.witnesses}
     local = {key: folder / path for key, path in everybody.items() if path.startswith(".")}
     addresses = {key: each for key, each in everybody.items() if key not in local}
@@ -114,7 +120,15 @@ def read_witness(folder: Path, *, environ: Mapping[str, str]) -> WitnessSettings
     Raises:
         UnusableSettings: the file is missing or wrong.
     """
-    told = _read(folder / WITNESS_FILE, WitnessFile)
+    return understand_witness(
+        _read(folder / WITNESS_FILE, WitnessFile), folder=folder, environ=environ
+    )
+
+
+def understand_witness(
+    told: WitnessFile, *, folder: Path, environ: Mapping[str, str]
+) -> WitnessSettings:
+    """Take what `witness.json` says, or will say; raises as `read_witness`."""
     logs = tuple(parse_key(each) for each in told.logs)
     if len({log.name for log in logs}) != len(logs):
         raise UnusableSettings(f"{WITNESS_FILE}: two keys of one log")

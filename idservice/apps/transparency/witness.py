@@ -21,6 +21,7 @@ from idservice.apps.transparency.settings import (
     WitnessFile,
     WitnessSettings,
     read_witness,
+    understand_witness,
 )
 from idservice.auditor import schema
 from idservice.clock import Clock
@@ -47,11 +48,12 @@ def found(
         random_bytes: asked for 32 octets, the private key.
 
     Raises:
-        UnusableSettings: there is one already, or no witness can have this name.
+        UnusableSettings: there is one already, or no process could run with these settings.
     """
+    told = WitnessFile(name=name, logs=tuple(log.text for log in logs))
+    understand_witness(told, folder=folder, environ={})
     folder.mkdir(parents=True, exist_ok=True)
     key = ed25519_keys.create(folder / _KEY_FILE, name=name, kind=_KIND, random_bytes=random_bytes)
-    told = WitnessFile(name=name, logs=tuple(log.text for log in logs))
     key_files.publish(folder / WITNESS_FILE, told.model_dump_json(indent=1).encode())
     return key
 

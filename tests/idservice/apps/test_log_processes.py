@@ -106,9 +106,9 @@ def test_a_column_that_is_not_in_the_inventory_is_refused(folder: Path, tmp_path
 
 def test_two_keys_of_one_log_are_refused_by_a_witness(tmp_path: Path) -> None:
     logs = [notaries.log_key(), notaries.log_key()]
-    witness_office.found(tmp_path, name="w", logs=logs, random_bytes=os.urandom)
     with pytest.raises(UnusableSettings, match="two keys"):
-        settings.read_witness(tmp_path, environ={})
+        witness_office.found(tmp_path, name="w", logs=logs, random_bytes=os.urandom)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_log_whose_witnesses_are_away_starts_and_publishes_nothing(tmp_path: Path) -> None:
