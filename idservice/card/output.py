@@ -1,8 +1,8 @@
 """A finished PDF is put where it was asked for: whole or not at all, for its owner's eyes only.
 
-An existing file is left alone unless the caller says otherwise; a link is never followed. Where
-the system can, the octets go to a file without a name that gets its name when it is complete, so
-that a crash leaves nothing behind.
+An existing file is left alone unless the caller says otherwise, and then it is there until the
+new one is whole; a link is never followed. Where the system can, the octets go to a file without a
+name that gets its name when it is complete, so that a crash leaves nothing behind.
 """
 
 import errno
@@ -21,10 +21,20 @@ def check(path: Path, *, replace: bool) -> None:
     """Refuse early what `write` would refuse.
 
     Raises:
-        CannotWrite: the file exists and may not be replaced.
+        CannotWrite: the file exists and may not be replaced, or nothing can be written there.
     """
     if not replace and os.path.lexists(path):
         raise CannotWrite("the output file exists already; --force replaces it")
+    if path.is_dir():
+        raise CannotWrite("the output file is a folder")
+    try:
+        if not path.parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        nameless = _open_nameless(path.parent)
+    except OSError as error:
+        raise _cannot(error) from None
+    if nameless is not None:
+        os.close(nameless)
 
 
 def write(path: Path, content: bytes, *, replace: bool) -> None:
@@ -34,17 +44,29 @@ def write(path: Path, content: bytes, *, replace: bool) -> None:
         CannotWrite: the file exists and may not be replaced, or cannot be written.
     """
     check(path, replace=replace)
+    whole = path.with_name(f".{path.name}.unfinished") if replace else path
     try:
+        if replace:
+            whole.unlink(missing_ok=True)
         nameless = _open_nameless(path.parent)
         if nameless is None:
-            _write_named(path, content, replace=replace)
+            _write_named(whole, content)
         else:
-            _write_nameless(nameless, path, content, replace=replace)
+            _write_nameless(nameless, whole, content)
+        if replace:
+            whole.replace(path)
     except FileExistsError:
         raise CannotWrite("the output file exists already; --force replaces it") from None
     except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else "no reason given"
-        raise CannotWrite(f"the output file cannot be written: {reason}") from None
+        if replace:
+            with suppress(OSError):
+                whole.unlink(missing_ok=True)
+        raise _cannot(error) from None
+
+
+def _cannot(error: OSError) -> CannotWrite:
+    reason = os.strerror(error.errno) if error.errno else "no reason given"
+    return CannotWrite(f"the output file cannot be written: {reason}")
 
 
 def _open_nameless(folder: Path) -> int | None:
@@ -59,20 +81,16 @@ def _open_nameless(folder: Path) -> int | None:
         raise
 
 
-def _write_nameless(descriptor: int, path: Path, content: bytes, *, replace: bool) -> None:
+def _write_nameless(descriptor: int, path: Path, content: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         os.fsync(descriptor)
-        if replace:
-            path.unlink(missing_ok=True)
         # a directory descriptor makes Python follow the link under /proc; the path is absolute
         os.link(f"/proc/self/fd/{descriptor}", path.absolute(), src_dir_fd=descriptor)
 
 
-def _write_named(path: Path, content: bytes, *, replace: bool) -> None:
-    if replace:
-        path.unlink(missing_ok=True)
+def _write_named(path: Path, content: bytes) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -8,7 +8,8 @@ of mouth, apart from the square, and the slip on paper. The commands stand in `e
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -140,14 +141,21 @@ def check_announced(bundle: TrustBundle, *, configuration: str, now: UnixSeconds
 
 
 def check_guardian(person: Person, *, present: bool, today: date) -> None:
-    """Refuse to enrol somebody of age 10 to 17 whose guardian is not here.
+    """Refuse to enrol somebody who may be 10 to 17 and whose guardian is not here.
+
+    Args:
+        person: who is enrolled.
+        present: a guardian is here, or, where there is no birth date, the person is older.
+        today: the day of the visit.
 
     Raises:
         NotEnrolled: no guardian.
     """
-    if person.birth_date is None or claims.age(person.birth_date, on=today) >= ADULT:
+    if present:
         return
-    if not present:
+    if person.birth_date is None:
+        raise NotEnrolled("no birth date: older than 17, or a guardian here? --guardian-present")
+    if claims.age(person.birth_date, on=today) < ADULT:
         raise NotEnrolled("for ages 10 to 17 a guardian stands here: --guardian-present")
 
 
@@ -176,16 +184,28 @@ def ask(city: str, *, photo: bytes | None, today: date) -> Person:
     return claims.from_record(record, today=today)
 
 
-def show(handed: Handed, *, as_json: bool, clear: bool) -> None:
-    """Print what leaves the desk; `clear` wipes a terminal when the clerk is ready."""
+@contextmanager
+def wiped(*, asked: bool) -> Iterator[None]:
+    """Wipe a terminal on which somebody was asked, however that ends."""
+    try:
+        yield
+    finally:
+        if asked and _is_terminal():
+            typer.echo("\x1b[3J\x1b[2J\x1b[H", nl=False)
+
+
+def show(handed: Handed, *, as_json: bool, wait: bool) -> None:
+    """Print what leaves the desk; `wait` for the clerk, on a terminal that is wiped afterwards."""
     if as_json:
         typer.echo(json.dumps(_json(handed)))
         return
-    colour = sys.stdout.isatty()
-    typer.echo("\n".join(screen(handed, colour=colour)))
-    if clear and colour and sys.stdin.isatty():
+    typer.echo("\n".join(screen(handed, colour=sys.stdout.isatty())))
+    if wait and _is_terminal():
         typer.prompt("Handed over? Enter clears the screen", default="", show_default=False)
-        typer.echo("\x1b[3J\x1b[2J\x1b[H", nl=False)
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def screen(handed: Handed, *, colour: bool) -> list[str]:

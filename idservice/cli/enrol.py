@@ -9,9 +9,10 @@ scan. What is asked and shown stands in `desk`, what is printed in `card`, what 
 
 import json
 import os
+import resource
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -22,6 +23,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from crypto.errors import CryptoError
+from crypto.instant import UnixSeconds
 from idservice import catalogue, clock, period
 from idservice.apps import keys, settings
 from idservice.card import face, layout, output, sheet
@@ -29,10 +31,11 @@ from idservice.card.refusal import CannotPrint, CannotWrite
 from idservice.cli import desk
 from idservice.clock import Clock
 from idservice.errors import ServiceError
-from idservice.issuer import claims
+from idservice.issuer import claims, model
 from idservice.issuer.claims import Person
 from idservice.issuer.service import Desk, Stores
 from idservice.register.reading import knowledge
+from idservice.register.reading.knowledge import Known
 from idservice.storage import engine
 from idservice.storage.issuer import SqlLasting
 from idservice.storage.issuer_pending import SqlPending
@@ -42,6 +45,10 @@ _LARGEST_FILE: Final = 32 * 1024 * 1024
 _STANDARD: Final = Path("-")
 _NO: Final = 1
 _MISUSE: Final = 2
+_UNSEEN: Final = """\
+Enrolled, but offer and slip cannot be shown. Enrol once more: nobody can take up the first
+offer, and it ends within 15 minutes."""
+_WITHOUT_SHEET: Final = "Enrolled, but {}. Copy the slip by hand."
 _PRINTED: Final = "Printed. Nothing but the PDF was written; delete it when the card is in hand."
 
 
@@ -129,7 +136,10 @@ def enrol(  # noqa: PLR0913, a command line is its options
     ] = catalogue.FORMAT,
     guardian_present: Annotated[
         bool,
-        typer.Option("--guardian-present", help="With --from, for ages 10 to 17; written nowhere."),
+        typer.Option(
+            "--guardian-present",
+            help="With --from, for ages 10 to 17, or no birth date; written nowhere.",
+        ),
     ] = False,
     sheet_file: Annotated[
         Path | None,
@@ -146,6 +156,7 @@ def enrol(  # noqa: PLR0913, a command line is its options
     With --print nothing but the PDF is written, and nobody is asked. With --folder the answer is
     an offer, a transaction code and a slip: shown once, kept nowhere.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with _exits():
         if print_record is not None and out is not None and folder is None:
             other_format = credential_format != catalogue.FORMAT
@@ -203,7 +214,7 @@ def _print(told: _Printing) -> None:
         code=told.code,
     )
     portrait = None if person.portrait is None else claims.parse_portrait(person.portrait)
-    with layout.typefaces(told.font) as fonts:
+    with layout.typefaces(_font(told.font)) as fonts:
         drawn = face.compose(person.claims(on=today), portrait=portrait, choice=choice, fonts=fonts)
         paper = face.print_pdf(drawn, fonts=fonts)
     if told.out != _STANDARD:
@@ -219,14 +230,14 @@ def _enrol(told: _Enrolling) -> None:
     office = settings.issuer(told.folder, environ=os.environ, clock_offset=told.clock_offset)
     time = clock.SystemClock(offset=told.clock_offset)
     today = period.day(time.now())
-    known = knowledge.own(_read(told.folder / keys.BUNDLE), now=time.now())
+    known = _known(told.folder / keys.BUNDLE, now=time.now())
     desk.check_issuing(known, configuration=told.configuration, now=time.now())
     root = trust.fingerprint_text(known.trust.root_fingerprint)
     charter = trust.fingerprint_text(known.in_force.charter_digest)
-    if told.sheet is not None:
-        output.check(told.sheet, replace=told.force)
-    with layout.typefaces(told.font) as fonts:
-        city = sheet.city(office.city.name, fonts=fonts)
+    if sys.stdout is None:
+        raise _Misuse("there is no standard output for the slip")
+    asked = told.record is None
+    with _sheet(told, office.city.name) as write, desk.wiped(asked=asked and not told.as_json):
         if told.record is None:
             person = desk.ask(office.city.name, photo=_photo(told.photo), today=today)
         else:
@@ -237,25 +248,67 @@ def _enrol(told: _Enrolling) -> None:
         handed = desk.Handed(
             enrolment=enrolment, root=root, charter=charter, configuration=told.configuration
         )
-        desk.show(handed, as_json=told.as_json, clear=told.record is None)
-        if told.sheet is not None:
-            paper = sheet.print_pdf(
-                city,
-                sheet.Handed(
-                    link=handed.link,
-                    slip=enrolment.slip,
-                    root=root,
-                    charter=charter,
-                    configuration=told.configuration,
-                ),
-                fonts=fonts,
-            )
-            output.write(told.sheet, paper, replace=told.force)
+        written = write(handed)
+        try:
+            desk.show(handed, as_json=told.as_json, wait=asked)
+        except OSError as error:
+            typer.echo(_UNSEEN, err=True)
+            raise typer.Exit(_MISUSE) from error
+    if not written:
+        raise typer.Exit(_MISUSE)
+
+
+@contextmanager
+def _sheet(told: _Enrolling, city: str) -> Iterator[Callable[[desk.Handed], bool]]:
+    """Make sure that a sheet can be written, before anybody is enrolled; lend what writes it.
+
+    Raises:
+        CannotPrint: the city's name cannot be drawn.
+        CannotWrite: nothing can be written there.
+    """
+    if told.sheet is None:
+        yield lambda _handed: True
+        return
+    place = told.sheet
+    output.check(place, replace=told.force)
+    with layout.typefaces(_font(told.font)) as fonts:
+        drawn = sheet.city(city, fonts=fonts)
+
+        def write(handed: desk.Handed) -> bool:
+            try:
+                paper = sheet.print_pdf(
+                    drawn,
+                    sheet.Handed(
+                        link=handed.link,
+                        slip=handed.enrolment.slip,
+                        root=handed.root,
+                        charter=handed.charter,
+                        configuration=handed.configuration,
+                    ),
+                    fonts=fonts,
+                )
+                output.write(place, paper, replace=told.force)
+            except (CannotPrint, CannotWrite) as error:
+                typer.echo(_WITHOUT_SHEET.format(error), err=True)
+                return False
+            return True
+
+        yield write
+
+
+def _known(path: Path, *, now: UnixSeconds) -> Known:
+    try:
+        return knowledge.own(_read(path), now=now)
+    except CryptoError as error:
+        raise _Misuse(f"bundle.json is not as the register decided ({error})") from error
 
 
 @contextmanager
 def _desk(office: settings.IssuerSettings, time: Clock) -> Iterator[Desk]:
-    """Put the clerk's side together: both stores, and no key."""
+    """Put the clerk's side together: both stores, and no key.
+
+    Where the rows are files, no office need be running that would reap them.
+    """
     with ExitStack() as closing:
         opened = []
         for url, short_lived in ((office.pending_database, True), (office.database, False)):
@@ -263,10 +316,13 @@ def _desk(office: settings.IssuerSettings, time: Clock) -> Iterator[Desk]:
                 engine.migrate(url, "issuer", short_lived=short_lived)
             opened.append(engine.open_database(url, short_lived=short_lived))
             closing.callback(engine.close, opened[-1])
+        pending = SqlPending(opened[0])
+        if office.pending_database.startswith("sqlite:"):
+            pending.reap(slot=model.slot(time.now()))
         yield Desk(
             Stores(
                 issuer=office.base_url,
-                pending=SqlPending(opened[0]),
+                pending=pending,
                 lasting=SqlLasting(opened[1]),
                 clock=time,
                 random_bytes=secrets.token_bytes,
@@ -292,6 +348,12 @@ def _read(path: Path) -> bytes:
 
 def _photo(path: Path | None) -> bytes | None:
     return None if path is None else _read(path)
+
+
+def _font(path: Path | None) -> Path | None:
+    if path is not None:
+        _read(path)
+    return path
 
 
 def _unused(mode: str, *given: object) -> None:

@@ -5,10 +5,12 @@ import json
 import os
 import pty
 import re
+import shutil
+import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -22,6 +24,8 @@ from crypto.sealed import handle
 from idservice import catalogue, clock, period
 from idservice.apps import city_folder
 from idservice.apps.register import publication
+from idservice.card import output
+from idservice.card.refusal import CannotWrite
 from idservice.cli import desk, enrol, init
 from idservice.issuer import claims
 from idservice.verification import trust
@@ -39,6 +43,15 @@ RECORD: dict[str, Any] = {
 }
 CANARY = "Zz-canary-value-Zz"
 THIS_YEAR = period.day(clock.SystemClock().now()).year
+
+WIPED = b"\x1b[3J\x1b[2J\x1b[H"
+_BY_ITSELF = (
+    "import typer; from idservice.cli import enrol; a = typer.Typer(); enrol.register(a); a()"
+)
+_LIMIT_AT_THE_END = """
+import atexit, resource
+atexit.register(lambda: print(resource.getrlimit(resource.RLIMIT_CORE)))
+"""
 
 app = typer.Typer()
 enrol.register(app)
@@ -158,6 +171,106 @@ def test_sheet_that_exists_stops_before_anybody_is_enrolled(issuer: Path, tmp_pa
     assert "offer" not in answer.output
 
 
+def folder_is_missing(folder: Path) -> Path:
+    return folder / "missing" / "sheet.pdf"
+
+
+def file_is_a_folder(folder: Path) -> Path:
+    (folder / "sheet.pdf").mkdir()
+    return folder / "sheet.pdf"
+
+
+@pytest.mark.parametrize("place", [folder_is_missing, file_is_a_folder])
+def test_sheet_that_cannot_be_written_stops_before_anybody_is_enrolled(
+    issuer: Path, tmp_path: Path, place: Callable[[Path], Path]
+) -> None:
+    before = len(offers(issuer))
+    sheet = place(tmp_path)
+    answer = run(
+        "--folder", issuer, "--from", "-", "--sheet", sheet, "--force", given=json.dumps(RECORD)
+    )
+    assert answer.exit_code == 2
+    assert len(offers(issuer)) == before
+
+
+def test_sheet_that_fails_in_the_end_is_said_beside_the_slip(
+    issuer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_given: object, **_named: object) -> None:
+        raise CannotWrite("the disk is full")
+
+    monkeypatch.setattr(output, "write", fails)
+    sheet = tmp_path / "sheet.pdf"
+    answer = run("--folder", issuer, "--from", "-", "--sheet", sheet, given=json.dumps(RECORD))
+    assert answer.exit_code == 2
+    assert "Enrolled, but the disk is full" in answer.stderr
+    assert "4. The slip" in answer.stdout
+
+
+def test_slip_that_cannot_be_shown_is_said(issuer: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", _BY_ITSELF, "--folder", str(issuer), "--from", "-", "--json"],
+            input=json.dumps(RECORD).encode(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Enrolled, but")
+    assert b"Traceback" not in done.stderr
+
+
+def test_offers_that_ended_are_reaped_where_no_office_runs(issuer: Path) -> None:
+    enrolled(issuer, RECORD)
+    assert offers(issuer)
+    enrolled(issuer, RECORD, "--clock-offset", 3600)
+    assert len(offers(issuer)) == 1
+
+
+def offers(issuer: Path) -> list[object]:
+    if not (issuer / "pending.db").exists():
+        return []
+    with contextlib.closing(sqlite3.connect(issuer / "pending.db")) as database:
+        return database.execute("SELECT key FROM offers").fetchall()
+
+
+@pytest.mark.threat("T34")
+def test_no_core_is_dumped_of_a_desk(issuer: Path) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            _LIMIT_AT_THE_END + _BY_ITSELF,
+            "--folder",
+            str(issuer),
+            "--from",
+            "-",
+        ],
+        input=json.dumps({"resident": False}).encode(),
+        capture_output=True,
+        check=False,
+    )
+    assert done.stdout == b"(0, 0)\n"
+
+
+def test_bundle_that_is_broken_exits_with_2(issuer: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "city" / "issuer"
+    shutil.copytree(issuer.parent, broken.parent)
+    (broken / "bundle.json").write_text("{")
+    answer = run("--folder", broken, "--from", "-", given=json.dumps(RECORD))
+    assert answer.exit_code == 2
+    assert "bundle.json" in answer.output
+
+
+def test_record_without_birth_date_needs_a_word_about_the_guardian(issuer: Path) -> None:
+    undated = {name: value for name, value in RECORD.items() if name != "birth_date"}
+    answer = run("--folder", issuer, "--from", "-", given=json.dumps(undated))
+    assert answer.exit_code == 1
+    assert "guardian" in answer.output
+    enrolled(issuer, undated, "--guardian-present")
+
+
 def test_young_person_needs_a_guardian_who_is_written_nowhere(issuer: Path) -> None:
     young = {**RECORD, "birth_date": f"{THIS_YEAR - 14}-01-01"}
     answer = run("--folder", issuer, "--from", "-", given=json.dumps(young))
@@ -231,31 +344,38 @@ def test_wrong_answer_is_asked_again(issuer: Path) -> None:
     assert "Once more" in answer.output
 
 
-_ON_A_TERMINAL = (
-    "import typer; from idservice.cli import enrol; a = typer.Typer(); enrol.register(a); a()"
-)
-
-
-def test_terminal_shows_a_square_in_black_on_white_and_is_wiped_afterwards(issuer: Path) -> None:
+def on_a_terminal(issuer: Path, answers: bytes) -> tuple[int, bytes]:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-c", _ON_A_TERMINAL, "--folder", str(issuer)],
+        [sys.executable, "-c", _BY_ITSELF, "--folder", str(issuer)],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         env={**os.environ, "TERM": "xterm"},
     ) as process:
         os.close(theirs)
-        os.write(ours, b"y\nRosa\n\n1985-02-03\n\n\n\n\n\n\n\n")
+        os.write(ours, answers)
         seen = b""
         with contextlib.suppress(OSError):  # the far end is closed: on Linux, an error
             while piece := os.read(ours, 65536):
                 seen += piece
     os.close(ours)
-    assert process.returncode == 0, seen
+    return process.returncode, seen
+
+
+def test_terminal_is_wiped_however_the_visit_ends(issuer: Path) -> None:
+    status, seen = on_a_terminal(issuer, b"y\nRosa\n\x04")
+    assert status == 1
+    assert b"Rosa" not in seen.rpartition(WIPED)[2]
+    assert WIPED in seen
+
+
+def test_terminal_shows_a_square_in_black_on_white_and_is_wiped_afterwards(issuer: Path) -> None:
+    status, seen = on_a_terminal(issuer, b"y\nRosa\n\n1985-02-03\n\n\n\n\n\n\n\n")
+    assert status == 0, seen
     assert b"\x1b[30;107m" in seen
     assert b"4. The slip" in seen
-    assert seen.endswith(b"\x1b[3J\x1b[2J\x1b[H")
+    assert seen.endswith(WIPED)
 
 
 def test_database_that_does_not_answer_is_said(

@@ -1,8 +1,10 @@
 """`idservice enrol --print`: a card and nothing else, from the shell."""
 
 import base64
+import errno
 import io
 import json
+import os
 import stat
 import subprocess
 import sys
@@ -136,6 +138,21 @@ def test_existing_file_is_left_alone_without_force(record: Path, tmp_path: Path)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
+def test_old_card_is_there_until_the_new_one_is_whole(
+    record: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    out = tmp_path / "card.pdf"
+    out.write_text("old")
+    before = set(tmp_path.iterdir())
+    monkeypatch.setattr(os, "fsync", full)
+    assert run("--print", record, "--out", out, "--force").exit_code == 2
+    assert out.read_text() == "old"
+    assert set(tmp_path.iterdir()) == before
+
+
 def test_link_in_the_place_of_the_card_is_not_followed(record: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("untouched")
@@ -250,6 +267,13 @@ def test_what_is_no_font_is_refused(
     assert answer.exit_code == 1
     assert "font" in answer.output
     assert not (tmp_path / "card.pdf").exists()
+
+
+def test_font_that_is_not_there_is_said_and_exits_with_2(record: Path, tmp_path: Path) -> None:
+    font, out = tmp_path / "missing.ttf", tmp_path / "card.pdf"
+    answer = run("--print", record, "--out", out, "--font", font)
+    assert answer.exit_code == 2
+    assert "cannot be read" in answer.output
 
 
 BAD_RECORDS: dict[str, Any] = {
