@@ -18,6 +18,8 @@ INPUT_LIMIT: Final = 20 * 1024 * 1024
 _PIXEL_LIMIT: Final = 60_000_000
 _FORMATS: Final = ("JPEG", "PNG")
 _SIZES: Final = ((480, 600), (360, 450), (240, 300), (160, 200))
+_LONGEST_SHAPE: Final = 4
+"""How many times longer than wide, or wider than long, a picture may be."""
 _QUALITIES: Final = (88, 80, 70, 60, 50)
 
 
@@ -25,7 +27,7 @@ def prepare(photo: bytes) -> bytes:
     """Return the picture upright, at most 480 by 600 and 24 KiB, as JPEG without metadata.
 
     Raises:
-        CannotPrint: too large, or not a JPEG or PNG picture.
+        CannotPrint: too large, too narrow, or not a JPEG or PNG picture.
     """
     if len(photo) > INPUT_LIMIT:
         raise CannotPrint("the photo is larger than 20 MiB")
@@ -49,6 +51,8 @@ def _decode(photo: bytes) -> Image.Image:
             warnings.simplefilter("ignore")
             if source.width * source.height > _PIXEL_LIMIT:
                 raise CannotPrint("the photo has more than 60 million pixels")
+            if max(source.size) > _LONGEST_SHAPE * min(source.size):
+                raise CannotPrint("the photo is a strip: no face fits into it")
             upright = ImageOps.exif_transpose(source)
             return _on_white(upright)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):

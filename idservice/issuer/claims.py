@@ -150,9 +150,9 @@ def _text(record: JsonObject, name: str) -> str | None:
         return None
     if not isinstance(value, str) or not value or value != value.strip():
         raise Malformed(f"{name}: not a text, empty, or with blanks around it")
-    if len(value) > LONGEST_TEXT:
-        raise Malformed(f"{name}: longer than {LONGEST_TEXT} characters")
     composed = unicodedata.normalize("NFC", value)
+    if len(composed) > LONGEST_TEXT:
+        raise Malformed(f"{name}: longer than {LONGEST_TEXT} characters")
     if not spelling.is_visible(composed):
         raise Malformed(f"{name}: a character that nobody sees")
     return composed

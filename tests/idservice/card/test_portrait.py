@@ -84,3 +84,11 @@ def test_picture_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
 def test_file_beyond_the_limit_is_refused() -> None:
     with pytest.raises(CannotPrint, match="20 MiB"):
         portrait.prepare(bytes(portrait.INPUT_LIMIT + 1))
+
+
+@pytest.mark.parametrize("size", [(1, 10_000), (10_000, 1), (100, 401)])
+def test_strip_is_refused(size: tuple[int, int]) -> None:
+    out = io.BytesIO()
+    Image.new("RGB", size).save(out, "PNG")
+    with pytest.raises(CannotPrint, match="strip"):
+        portrait.prepare(out.getvalue())

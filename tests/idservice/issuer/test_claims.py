@@ -95,6 +95,9 @@ def test_names_of_all_scripts_are_kept(name: str) -> None:
 def test_names_are_written_in_one_way() -> None:
     person = parse({"resident": True, "given_name": "Zoe\u0308"})
     assert person.given_name == "Zo\u00eb"
+    assert parse({"resident": True, "given_name": "e\u0308" * 100}).given_name == "\u00eb" * 100
+    with pytest.raises(Malformed, match="100"):
+        parse({"resident": True, "given_name": "e\u0308" * 101})
 
 
 @pytest.mark.parametrize(
