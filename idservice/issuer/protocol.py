@@ -132,12 +132,14 @@ def parse_secret(text: str) -> offer.Secret:
 def parse_token_request(form: Mapping[str, str]) -> TokenRequest:
     """Read a token request (OpenID4VCI, 6.1); `client_id` is not needed and not looked at.
 
+    What is sent without a value is as if it were left out (RFC 6749, 3.2).
+
     Raises:
         ServiceError: `invalid_request`, `unsupported_grant_type`, or `invalid_grant` for a code
             that cannot be one of ours.
     """
     grant, code = form.get("grant_type"), form.get("pre-authorized_code")
-    if not grant or "authorization_details" in form:
+    if not grant or form.get("authorization_details"):
         raise ServiceError(Code.INVALID_REQUEST)
     if grant != GRANT:
         raise ServiceError(Code.UNSUPPORTED_GRANT_TYPE)
@@ -147,7 +149,7 @@ def parse_token_request(form: Mapping[str, str]) -> TokenRequest:
         secret = parse_secret(code)
     except Malformed as error:
         raise ServiceError(Code.INVALID_GRANT) from error
-    return TokenRequest(code=secret, transaction_code=form.get("tx_code"))
+    return TokenRequest(code=secret, transaction_code=form.get("tx_code") or None)
 
 
 def parse_credential_request(body: JsonObject) -> CredentialRequest:

@@ -247,13 +247,16 @@ def _base(issuer: str) -> str:
 
 
 def _bearer(request: Request) -> offer.Secret:
-    """Read the token out of the header, the only place where it may stand (RFC 6750, 2.1)."""
+    """Read the token out of the header, the only place where it may stand (RFC 6750, 2.1).
+
+    Who brings none is told what is needed and of no error (RFC 6750, 3.1).
+    """
     if "access_token" in request.query_params:
         raise ServiceError(Code.INVALID_REQUEST)
     values = request.headers.getlist("authorization")
     scheme, _, text = values[0].partition(" ") if len(values) == 1 else ("", "", "")
     if scheme.lower() != "bearer":
-        raise ServiceError(Code.INVALID_TOKEN)
+        raise ServiceError(Code.UNAUTHORIZED)
     try:
         return protocol.parse_secret(text)
     except Malformed as error:

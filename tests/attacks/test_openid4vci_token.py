@@ -151,7 +151,11 @@ def test_token_in_the_address_is_refused(tmp_path: Path) -> None:
         assert token not in answer.text
         answer = process.client.post("/credential", data={"access_token": token})
         assert answer.status_code == 401
-        assert answer.headers["www-authenticate"].startswith("Bearer")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        wrong = {"Authorization": f"Bearer {token[::-1]}"}
+        answer = process.client.post("/credential", headers=wrong, **asked)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"] == 'Bearer error="invalid_token"'
         good = {"Authorization": f"Bearer {token}"}
         assert process.client.post("/credential", headers=good, **asked).status_code == 200
 
@@ -163,7 +167,10 @@ def test_token_in_the_address_is_refused(tmp_path: Path) -> None:
 def test_token_in_another_form_is_refused(tmp_path: Path, value: str) -> None:
     with issuer_app.running(tmp_path / "city") as process:
         answer = process.client.post("/credential", json={}, headers={"Authorization": value})
-        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+        brought = value.startswith("Bearer")
+        code = "invalid_token" if brought else "unauthorized"
+        assert (answer.status_code, answer.json()["error"]) == (401, code)
+        assert ("error" in answer.headers["www-authenticate"]) is brought
 
 
 @pytest.mark.attack("OID4VCI-039")

@@ -23,6 +23,11 @@ def test_token_request_is_read() -> None:
     assert CODE not in repr(request)
 
 
+def test_parameter_without_a_value_is_as_if_it_were_left_out() -> None:
+    request = protocol.parse_token_request({**GOOD, "tx_code": "", "authorization_details": ""})
+    assert request.transaction_code is None
+
+
 @pytest.mark.parametrize(
     ("form", "code"),
     [
