@@ -77,7 +77,8 @@ def parse_canonical(data: bytes) -> JsonObject:
     Spec: RFC 8785, section 3.2.
 
     Raises:
-        Malformed: as `parse_object`, or another spelling of the same value.
+        Malformed: as `parse_object`, also for a double that `serialize` writes like an integer
+            beyond 53 bits; or another spelling of the same value.
     """
     value = parse_object(data)
     if serialize(value) != data:
@@ -94,7 +95,8 @@ def serialize(value: JsonValue) -> bytes:
         value: integers within 53 bits, finite doubles, text without lone surrogates.
 
     Returns:
-        UTF-8 without white space.
+        UTF-8 without white space. A double from 2**53 to 10**21 has no fraction and is written
+            like an integer, which `parse` refuses.
 
     Raises:
         ValueError: a value that I-JSON cannot hold: our own mistake, not the sender's.

@@ -1,8 +1,9 @@
 """The processing steps in their order: signature, digests, the holder's answer.
 
 Carries out RFC 9901, sections 7.1 (steps 2 to 5) and 7.3, and of SD-JWT VC, section 2.2.2, which
-claims hide nothing. Leaves out step 6: `exp`, `nbf`, `iss`, `vct` and `status` are
-judged by who knows the issuer's announced values. Hashes other than SHA-256 are refused.
+claims hide nothing. Leaves out step 6: `exp`, `nbf`, `iss`, `vct` and `status` are judged by who
+knows the issuer's announced values, `aud` of the payload by nobody: no issuer here writes one.
+Hashes other than SHA-256 are refused.
 
 This is the hottest path there is, hence plain dicts inside, one walk, and no dataclass.
 """
@@ -75,7 +76,8 @@ def verify(
         Refused: the disclosures and the digests contradict each other, or there is a digest in
             a claim that is always visible.
 
-    Not checked: `exp`, `nbf`, `iss`, `vct`, `status`; that the nonce was not used before.
+    Not checked: `exp`, `nbf`, `iss`, `vct`, `status`, and `aud` of the payload; that the nonce
+    was not used before.
     """
     if not isinstance(presentation, SdJwtWithKeyBinding):
         raise HolderBinding("SD-JWT (RFC 9901, section 7.3, step 2): no key binding")
@@ -119,7 +121,7 @@ def verify_issued(
         Refused: as `verify`, or a salt is short (section 9.3): what its holder does not show
             could be guessed.
 
-    Not checked: whose key `cnf` holds; `exp`, `nbf`, `iss`, `vct`, `status`.
+    Not checked: whose key `cnf` holds; `exp`, `nbf`, `iss`, `vct`, `status`, `aud`.
     """
     if not isinstance(sd_jwt, SdJwt):
         raise HolderBinding("SD-JWT (RFC 9901, section 7.2): a key binding where none belongs")

@@ -64,7 +64,7 @@ def parse(pem: bytes) -> Request:
         Malformed: not a request, not exactly one common name, or names badly spelled.
         Refused: the key is not on P-256, or did not sign the request.
 
-    Not checked: whether the names belong to the sender.
+    Not checked: whether the names belong to the sender; length and characters of the common name.
     """
     if len(pem) > LARGEST_REQUEST:
         raise Malformed("certificate request too large")

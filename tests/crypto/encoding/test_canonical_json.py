@@ -41,7 +41,7 @@ def test_every_spelling_of_a_value_parses_to_the_value(value: Any) -> None:
 
 @given(values)
 def test_the_canonical_spelling_is_read_back_and_written_the_same(value: Any) -> None:
-    # A double that is a large integer is written as digits, which I-JSON cannot hold.
+    # A double that is a large integer is written as digits, which `parse` refuses.
     text = canonical_json.serialize({"v": value})
     try:
         again = canonical_json.parse_canonical(text)
