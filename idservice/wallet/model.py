@@ -181,11 +181,18 @@ class Wallet:
     receipts_on: bool = False
     receipts: tuple[Receipt, ...] = ()
 
+    def counting(self, now: UnixSeconds) -> "Wallet":
+        """Return the wallet without cards whose time is over; `swept` besides."""
+        cards = tuple(card for card in self.cards if now < card.expires)
+        return dataclasses.replace(self.swept(now), cards=cards)
+
     def swept(self, now: UnixSeconds) -> "Wallet":
-        """Return the wallet without what is past its time."""
+        """Return the wallet without what is past its time and can be had again.
+
+        No card is among it: a clock that was wrong once may not cost its holder one.
+        """
         return dataclasses.replace(
             self,
-            cards=tuple(card for card in self.cards if now < card.expires),
             pending=tuple(one for one in self.pending if now < one.until),
             receipts=tuple(receipt for receipt in self.receipts if now < receipt.until),
         )

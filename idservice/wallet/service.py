@@ -69,7 +69,14 @@ class WalletService:
     # what the wallet holds
 
     def wallet(self) -> Wallet:
-        """Return what is kept, without what is past its time."""
+        """Return what counts now; saving this is for a card that an issuer has just given.
+
+        Until then a card whose time is over is kept unseen, because the clock may be wrong.
+        """
+        return self._store.load().counting(self._clock.now())
+
+    def _kept(self) -> Wallet:
+        """Return what may be saved again at any time."""
         return self._store.load().swept(self._clock.now())
 
     def trust(self) -> TrustBundle:
@@ -98,13 +105,13 @@ class WalletService:
 
     def keep_receipts(self, *, on: bool) -> None:
         """Switch receipts on or off; switching off forgets those that are there."""
-        wallet = self.wallet()
+        wallet = self._kept()
         receipts = wallet.receipts if on else ()
         self._store.save(dataclasses.replace(wallet, receipts_on=on, receipts=receipts))
 
     def forget(self, which: Period, *, configuration: str | None = None) -> None:
         """Drop the cards of one period, or the one of this configuration."""
-        wallet = self.wallet()
+        wallet = self._kept()
         kinds = {configuration or card.configuration for card in wallet.cards}
         left = tuple(
             card for card in wallet.cards if card.period != which or card.configuration not in kinds
@@ -264,7 +271,7 @@ class WalletService:
             raise Unusable("Only claims that the request leaves to your choice can be shared.")
         if pseudonym and asked.pseudonym is None:
             raise Unusable("This policy knows no pseudonym, or none with this kind of card.")
-        now, wallet = self._clock.now(), self.wallet()
+        now, wallet = self._clock.now(), self._kept()
         card = wallet.current(asked.holding.card)
         place = card.pick(Use.FRESH, Use.LASTING)
         if place is None and reuse:
@@ -351,7 +358,7 @@ class WalletService:
             raise Declined("No instance was kept for renewal; the card runs out at its date.")
         nonce = collector.nonce(card.configuration)
         if not card.lasting:
-            wallet = self.wallet()
+            wallet = self._kept()
             self._store.save(wallet.marked(wallet.current(card), place, Use.RENEWED))
         direct = showing.direct_request_hash(nonce=nonce, policy=showing.RENEWAL)
         occasion = Occasion(

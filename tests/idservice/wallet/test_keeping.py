@@ -57,6 +57,18 @@ def test_unfinished_issuing_is_forgotten_after_fifteen_minutes(holder):
     assert holder.service.wallet().pending == ()
 
 
+def test_a_clock_that_was_wrong_once_costs_no_card(holder):
+    card = holder.receive()
+    holder.clock.time += 3650 * period.DAY
+    assert holder.service.wallet().cards == ()
+    holder.service.keep_receipts(on=True)
+    with pytest.raises(Declined):
+        holder.service.renew()
+    holder.clock.time -= 3650 * period.DAY
+    (kept,) = holder.service.wallet().cards
+    assert (kept.period, kept.fresh()) == (card.period, card.fresh())
+
+
 # the pinned root
 
 

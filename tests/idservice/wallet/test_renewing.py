@@ -55,6 +55,13 @@ def test_renewal_after_the_period_gets_the_current_one(holder):
     assert holder.service.renew().period == holder.city.period + 1
 
 
+def test_a_card_whose_time_is_over_goes_when_another_has_come(holder):
+    holder.clock.time = period.expires(holder.city.period)
+    assert len(holder.store.load().cards) == 1
+    new = holder.receive()
+    assert [card.period for card in holder.store.load().cards] == [new.period]
+
+
 def test_nothing_to_renew(city):
     holder = holders.make(city)
     with pytest.raises(Declined, match="none to renew"):
