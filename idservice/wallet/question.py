@@ -47,7 +47,8 @@ class Question:
     holding: Holding
     needed: tuple[str, ...]
     choices: tuple[str, ...]
-    """Optional claims that the card has; none is shown unless the holder picks it."""
+    """Optional claims that the card has, with a value that is asked for; none is shown unless the
+    holder picks it."""
     request_hash: bytes = field(repr=False)
     """Of the request object as it was served; a BBS showing is bound to it."""
     pseudonym: str | None
@@ -247,13 +248,15 @@ def _question(
     found: _Found, request: openid4vp.Request, *, policy: Policy, request_hash: bytes
 ) -> Question:
     holding, needed = found.holding, found.needed
-    left = _asked(request.query.credentials[0]) - needed
+    query = request.query.credentials[0]
+    left = _asked(query) - needed
+    said = {name for name in left if _says(holding.claims, {name})}
     return Question(
         request=request,
         policy=policy,
         holding=holding,
         needed=_sorted(needed),
-        choices=_sorted(name for name in left if _says(holding.claims, {name})),
+        choices=_sorted(name for name in said if _matches(_only(query, {name}), holding)),
         request_hash=request_hash,
         pseudonym=policy.pseudonym if holding.card.format == catalogue.BBS_FORMAT else None,
     )

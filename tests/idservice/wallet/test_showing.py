@@ -78,6 +78,17 @@ def test_absent_claims_are_not_even_a_choice(holder):
         holder.service.answer(question, shared=("portrait",), reuse=False)
 
 
+@pytest.mark.parametrize(("value", "choices"), [("Ada", ("given_name",)), ("Eve", ())])
+def test_an_optional_claim_is_a_choice_only_with_a_value_that_is_asked_for(holder, value, choices):
+    asked = fake_wire.asking(holder.city.verifiers["library"])
+    changed = openid4vp.write_request(fake_wire.request_of(asked))["dcql_query"]
+    for claim in changed["credentials"][0]["claims"]:
+        claim["values"] = [value] if claim["path"] == ["given_name"] else [True]
+    _, question = asks(holder, token=fake_wire.signed(asked, changes={"dcql_query": changed}))
+    assert isinstance(question, Question)
+    assert question.choices == choices
+
+
 def test_a_claim_that_was_not_asked_for_cannot_be_shared(holder):
     _, question = asks(holder)
     with pytest.raises(Unusable):
