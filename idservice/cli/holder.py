@@ -105,7 +105,7 @@ def opened(
     access: Access, *, root: str | None = None, charter: str | None = None
 ) -> Iterator[WalletService]:
     """Open the wallet, take a newer bundle if one is given, and check the clock's offset."""
-    folder = access.folder.expanduser()
+    folder = expanded(access.folder)
     bundle = None if access.trust is None else read_file(access.trust)
     passphrase = _passphrase(folder, access.passphrase_file)
     with (
@@ -160,7 +160,7 @@ def ask(prompt: str, *, secret: bool = False, default: str | None = None) -> str
             prompt, default=default, hide_input=secret, show_default=False, err=True
         )
         return str(answer).strip()
-    line = sys.stdin.readline()
+    line = _line()
     if not line:
         raise Unusable(f"{prompt}: nobody is there to be asked.")
     return line.strip()
@@ -173,13 +173,30 @@ def agreed(prompt: str) -> bool:
 
 def line_or_stdin(argument: str) -> str:
     """Return an argument, or for `-` the first line of standard input."""
-    return sys.stdin.readline().strip() if argument == "-" else argument
+    return _line().strip() if argument == "-" else argument
+
+
+def _line() -> str:
+    try:
+        line = sys.stdin.readline()
+        line.encode()  # what could not be read is a surrogate in some locales, an error in others
+    except UnicodeError as error:
+        raise Unusable("Standard input is not text in UTF-8.") from error
+    return line
+
+
+def expanded(path: Path) -> Path:
+    """Return a path with somebody's home in the place of `~`."""
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise Unusable("A path begins with the home of somebody unknown.") from error
 
 
 def read_file(path: Path) -> bytes:
     """Read a whole file within a limit."""
     try:
-        with path.expanduser().open("rb") as file:
+        with expanded(path).open("rb") as file:
             data = file.read(LONGEST_FILE + 1)
     except OSError as error:
         raise Unusable(f"The file {path.name} cannot be read.") from error
@@ -203,7 +220,7 @@ def _passphrase(folder: Path, file: Path | None) -> bytes:
         return lines[0] if lines else b""
     given = os.environ.get(PASSPHRASE)
     if given is not None:
-        return given.encode()
+        return os.fsencode(given)
     if not interactive():
         raise Unusable(f"Give the passphrase by --passphrase-file or {PASSPHRASE}.")
     new = not storage.exists(folder)

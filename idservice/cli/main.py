@@ -7,6 +7,7 @@ seen.
 
 import importlib
 import os
+import resource
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -40,7 +41,8 @@ class Commands(parts.later(*COMMANDS)):  # type: ignore[misc]  # a class that is
 
     @override
     def main(self, *given: Any, **named: Any) -> Any:
-        """Run one command."""
+        """Run one command; most hold a key or a secret, so none dumps a core."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if sys.stdin is None:  # it was closed: nobody is there to be asked
             sys.stdin = Path(os.devnull).open()  # noqa: SIM115, for as long as the process lives
         try:

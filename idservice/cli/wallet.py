@@ -246,7 +246,7 @@ def forget(
     if not yes and not holder.agreed("Forget it for good?"):
         raise typer.Exit(1)
     if which is None:
-        storage.erase(access.folder.expanduser())
+        storage.erase(holder.expanded(access.folder))
     else:
         with holder.opened(access) as service:
             service.forget(Period(which), configuration=configuration)

@@ -8,6 +8,7 @@ notifications. Which addresses the issuer has stands in `issuing/metadata.py`; w
 may be kept in `announced.py` and `receipt/`; what verifiers ask in `question.py`.
 """
 
+import re
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ LONGEST_LINK: Final = 64 * 1024
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _OK = 200
+_VSCHARS = re.compile("[ -~]+")
 _SENTENCES = {
     "invalid_grant": "The offer is unknown or used up, or the transaction code is wrong."
     " After five wrong codes the clerk must make a new offer.",
@@ -70,12 +72,12 @@ def parse_link(text: str) -> Offer | str:
     if len(text) > LONGEST_LINK:
         raise Malformed("the offer is too long")
     if text.startswith("{"):
-        return parse_offer(text.encode())
+        return parse_offer(_octets(text))
     parameters = _query(text)
     by_value = parameters.get("credential_offer", [])
     by_reference = parameters.get("credential_offer_uri", [])
     if len(by_value) == 1 and not by_reference:
-        return parse_offer(by_value[0].encode())
+        return parse_offer(_octets(by_value[0]))
     if len(by_reference) == 1 and not by_value:
         return by_reference[0]
     raise Malformed("neither an offer nor the address of one (OpenID4VCI, 4.1)")
@@ -132,7 +134,10 @@ def parse_token(response: Response) -> Token:
     answer = answered(response)
     if text_member(answer, "token_type").lower() != "bearer":
         raise Malformed("not a bearer token (RFC 6749, 5.1)")
-    return Token(access_token=text_member(answer, "access_token"))
+    access_token = text_member(answer, "access_token")
+    if not _VSCHARS.fullmatch(access_token):
+        raise Malformed("a token has characters that no header carries (RFC 6749, A.12)")
+    return Token(access_token=access_token)
 
 
 def nonce_request(endpoint: str) -> Request:
@@ -243,6 +248,13 @@ def refused(response: Response) -> Declined:
 def text_member(value: JsonObject, name: str) -> str:
     """Return a member that must be a text and not empty."""
     return _text(value.get(name))
+
+
+def _octets(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("the offer is no text (RFC 3629, 3)") from error
 
 
 def _query(link: str) -> dict[str, list[str]]:

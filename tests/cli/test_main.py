@@ -1,6 +1,5 @@
 """`idservice` itself: its version, and what it knows."""
 
-import os
 import subprocess
 import sys
 from importlib.metadata import version
@@ -89,6 +88,24 @@ def test_who_hangs_up_or_interrupts_is_told_nothing(
     assert (done.exit_code, done.stderr) == (code, "")
 
 
+def test_no_command_leaves_a_core() -> None:
+    begin = "from idservice.cli.main import app; app(standalone_mode=False); import resource;"
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            f"{begin} print(resource.getrlimit(resource.RLIMIT_CORE))",
+            "wallet",
+            "--help",
+        ],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert done.stdout.endswith("(0, 0)\n")
+
+
 def test_arguments_are_text() -> None:
     done = COMMAND.invoke(main.app, ["init", "verifier", "v", "--name", "A\udcff"])
     assert done.exit_code == 2
@@ -102,7 +119,7 @@ def test_with_closed_standard_input_nobody_is_asked(tmp_path: Path) -> None:
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        cwd=Path(__file__).parents[2],
     )
     assert done.returncode == 2
     assert done.stderr.startswith("Give the passphrase by")

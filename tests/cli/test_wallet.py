@@ -76,6 +76,26 @@ def test_receive_reads_the_offer_and_code_from_standard_input(shell):
     assert (told["copies"], told["unshown"]) == (20, 19)
 
 
+def test_what_is_typed_is_text(shell):
+    result = shell.run("receive", "-", "--trust", str(shell.bundle), given=b"\xff\n")
+    assert result.exit_code == 2
+
+
+def test_a_passphrase_is_the_octets_of_the_environment_or_of_a_file(shell, tmp_path):
+    assert shell.run("list", passphrase="Stra\udcdfe 12345").exit_code == 0
+    file = tmp_path / "passphrase"
+    file.write_bytes(b"Stra\xdfe 12345\r\n")
+    assert shell.run("list", "--passphrase-file", str(file)).exit_code == 0
+    assert shell.run("list").exit_code == 2
+
+
+def test_a_home_of_nobody_is_misuse(shell):
+    for told in (["list", "--trust", "~nobody-of-this-name/x"], ["forget", "--all", "--yes"]):
+        result = shell.run(*told, "--folder", "~nobody-of-this-name/wallet")
+        assert result.exit_code == 2
+        assert "home of somebody unknown" in result.output
+
+
 def test_receive_without_the_fingerprint_is_misuse(shell):
     link = fake_wire.offer_link(fake_wire.offer(shell.wire.city))
     result = shell.run("receive", link, "--trust", str(shell.bundle))

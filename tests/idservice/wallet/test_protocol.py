@@ -46,6 +46,19 @@ def test_sec4_1_both_ways_at_once_is_refused():
         protocol.parse_link("x" * (64 * 1024 + 1))
 
 
+@pytest.mark.parametrize("begin", ["", "openid-credential-offer://?credential_offer="])
+def test_an_offer_that_is_no_text_is_malformed(begin):
+    with pytest.raises(Malformed, match="no text"):
+        protocol.parse_link(begin + '{"credential_issuer":"\udcff"}')
+
+
+@pytest.mark.parametrize("token", ["\u00e9", "a\nb", ""])
+def test_sec_a12_token_that_no_header_carries_is_malformed(token):
+    answer = fake_wire.as_json({"access_token": token, "token_type": "Bearer"})
+    with pytest.raises(Malformed):
+        protocol.parse_token(answer)
+
+
 def test_sec6_1_token_request_leaves_the_code_out_where_none_is_asked_for():
     with_code = protocol.token_request("https://a.example/token", code="c", transaction_code="1")
     without = protocol.token_request("https://a.example/token", code="c", transaction_code=None)
