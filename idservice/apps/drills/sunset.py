@@ -1,4 +1,4 @@
-"""The charter ends: nothing is issued any more, and every card verifies to its own date."""
+"""The charter ends: nothing is issued, no policy is in force; signatures verify to their own date."""
 
 from dataclasses import replace
 
@@ -26,6 +26,8 @@ def play(drill: Rehearsal) -> None:
     stopped = drill.published().in_force.stopped(now=drill.now)
     drill.must("The register says: stopped, sunset.", holds=stopped is Stopped.SUNSET)
     drill.must("The issuer issues nothing.", holds=drill.issue() is None)
+    asked = drill.published().in_force.policies
+    drill.must("No policy is in force: nobody may ask for a card.", holds=not asked)
     before = drill.published().trust
     drill.announce()
     same = drill.published().trust.announced == before.announced
@@ -53,7 +55,7 @@ def _the_same(drill: Rehearsal) -> Change:
 
 def _verifies_to_its_date(drill: Rehearsal, card: Card) -> None:
     kept = drill.published().trust
-    drill.must("The card of yesterday verifies.", holds=drill.verifies(card))
+    drill.must("The signature on the card of yesterday verifies.", holds=drill.verifies(card))
     drill.move_to(UnixSeconds(card.exp - 1))
     drill.publish()
     drill.must("It verifies until its own date.", holds=drill.verifies(card))
