@@ -1,4 +1,4 @@
-"""The charter ends: nothing is issued, no policy is in force; signatures verify to their own date."""
+"""The charter ends: nothing is issued, nobody may ask, and signatures verify to their own date."""
 
 from dataclasses import replace
 
