@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
@@ -18,7 +19,8 @@ import typer
 
 from crypto.encoding import canonical_json
 from crypto.encoding.canonical_json import JsonObject
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, Malformed
+from crypto.instant import UnixSeconds
 from crypto.log import ed25519, note
 from crypto.log.ed25519 import Signer
 from crypto.log.note import Note
@@ -33,6 +35,7 @@ from idservice.register.state import Course
 from idservice.storage import published
 from idservice.transparency.model import Contradiction
 from idservice.transparency.ports import Absent
+from idservice.verification import policy
 
 NO: Final = 1
 MISUSE: Final = 2
@@ -89,6 +92,8 @@ class Desk:
 
     counter: HttpRegister
     believed: Believed
+    now: UnixSeconds
+    """The reader's time."""
 
     def course(self, number: int) -> Course:
         """Find a proposal by the number of its entry."""
@@ -117,6 +122,8 @@ def exits(*, as_json: bool) -> Iterator[None]:
         _end(str(error), MISUSE, as_json=as_json)
     except (Unreachable, Absent):
         _end("No register answers there.", MISUSE, as_json=as_json)
+    except OSError:
+        _end("A file cannot be read or written there.", MISUSE, as_json=as_json)
 
 
 def _end(sentence: str, code: int, *, as_json: bool) -> None:
@@ -128,20 +135,27 @@ def _end(sentence: str, code: int, *, as_json: bool) -> None:
 
 
 @contextmanager
+def counter(address: str) -> Iterator[HttpRegister]:
+    """Talk to a register's counter; what is sent is for nobody else to read."""
+    settings.check_base_url(address.rstrip("/"))
+    with HttpRegister(address) as found:
+        yield found
+
+
+@contextmanager
 def opened(access: Access) -> Iterator[Desk]:
     """Read the whole register, check it against the pinned charter, and remember what was seen."""
     pin = parse_digest(access.charter, "--charter")
-    settings.check_base_url(access.address.rstrip("/"))
     seen = _read_seen(access.seen)
     now = SystemClock(offset=access.clock_offset).now()
     with ExitStack() as stack:
-        counter = stack.enter_context(HttpRegister(access.address))
+        asked = stack.enter_context(counter(access.address))
         log = stack.enter_context(HttpLog(f"{access.address.rstrip('/')}/log"))
-        believed = client.read(counter, log, pin=pin, seen=seen, now=now)
+        believed = client.read(asked, log, pin=pin, seen=seen, now=now)
         _check_offset(believed, access)
         if access.seen is not None:
             keep(access.seen, believed.head.note.octets())
-        yield Desk(counter=counter, believed=believed)
+        yield Desk(counter=asked, believed=believed, now=now)
 
 
 def _check_offset(believed: Believed, access: Access) -> None:
@@ -177,10 +191,18 @@ def read_file(path: Path) -> bytes:
     return data
 
 
-def read_text(path: Path) -> str:
-    """Read a whole text file."""
+def parse_day(text: str, option: str) -> date:
+    """Read a day that an option says."""
     try:
-        return read_file(path).decode()
+        return policy.parse_day(text)
+    except Malformed as error:
+        raise Misuse(f"{option} is a day, written YYYY-MM-DD.") from error
+
+
+def read_text(path: Path) -> str:
+    """Read a whole text file, as any editor writes it; no tab and no CR is shown to anybody."""
+    try:
+        return read_file(path).decode("utf-8-sig").replace("\r\n", "\n").expandtabs()
     except UnicodeDecodeError as error:
         raise Misuse(f"The file {path.name} is not text.") from error
 

@@ -31,7 +31,6 @@ from idservice.cli.board import (
     Seen,
 )
 from idservice.cli.voting import app
-from idservice.clients.register import HttpRegister
 from idservice.clock import SystemClock
 from idservice.complaints import over_asking
 from idservice.governance import plain_words
@@ -63,14 +62,18 @@ def create(
 ) -> None:
     """Let a register be served from a folder whose log has its charter; done once."""
     with board.exits(as_json=as_json):
-        secret = secrets.token_hex(32)
-        pin = settings.found(
-            folder,
-            first=settings.logged_first(folder),
-            base_url=address,
-            desk_keys=[hashlib.sha256(secret.encode()).digest()],
-        )
-        key_files.create(desk_key, f"{secret}\n".encode())
+        secret, first = secrets.token_hex(32), settings.logged_first(folder)
+        key_files.create(desk_key, f"{secret}\n".encode())  # no register whose key nobody has
+        try:
+            pin = settings.found(
+                folder,
+                first=first,
+                base_url=address,
+                desk_keys=[hashlib.sha256(secret.encode()).digest()],
+            )
+        except BaseException:
+            desk_key.unlink()
+            raise
         board.show({"charter": pin.hex()}, pin.hex(), as_json=as_json)
 
 
@@ -83,7 +86,7 @@ def comment(
     as_json: AsJson = False,
 ) -> None:
     """Comment on a proposal; no name, no account."""
-    with board.exits(as_json=as_json), HttpRegister(address) as counter:
+    with board.exits(as_json=as_json), board.counter(address) as counter:
         body = canonical_json.serialize({"text": board.read_text(file).strip()})
         found = counter.post(f"/v1/proposals/{number}/comments", body)
         text = (
@@ -105,7 +108,7 @@ def answer(
     as_json: AsJson = False,
 ) -> None:
     """Publish a written answer to objections (the desk)."""
-    with board.exits(as_json=as_json), HttpRegister(address) as counter:
+    with board.exits(as_json=as_json), board.counter(address) as counter:
         said: JsonObject = {"proposal": number, "text": board.read_text(file).strip()}
         body = canonical_json.serialize(said)
         found = counter.post("/v1/answers", body, desk_key=_first_line(desk_key))
@@ -125,7 +128,7 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Erase a comment's text and log why (the desk); its digest stays."""
-    with board.exits(as_json=as_json), HttpRegister(address) as counter:
+    with board.exits(as_json=as_json), board.counter(address) as counter:
         board.parse_digest(digest, "A comment's digest")
         body = canonical_json.serialize({"comment": digest.lower(), "reason": reason.value})
         found = counter.post("/v1/removals", body, desk_key=_first_line(desk_key))
@@ -240,7 +243,7 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Hand a complaint to the register's box, which publishes what it proves and forgets it."""
-    with board.exits(as_json=as_json), HttpRegister(address) as counter:
+    with board.exits(as_json=as_json), board.counter(address) as counter:
         typer.echo(over_asking.WARNING, err=True)
         found = counter.post("/v1/complaints", board.read_file(file))
         board.show(found, "Taken, published without the file, and forgotten.", as_json=as_json)

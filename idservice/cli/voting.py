@@ -7,6 +7,7 @@ desk's acts stand in `register`, what all commands share in `board`.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -17,9 +18,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from crypto.encoding import base64url, canonical_json, members
 from crypto.encoding.canonical_json import JsonObject
-from crypto.errors import Malformed
+from crypto.errors import CryptoError, Malformed
 from crypto.instant import UnixSeconds
-from crypto.log import checkpoint, cosignature, ed25519, note
+from crypto.log import checkpoint, ed25519, note
 from crypto.log.cosignature import Witnessed
 from crypto.log.note import Note
 from idservice import period
@@ -42,12 +43,13 @@ from idservice.cli.board import (
     Yes,
 )
 from idservice.clients.register import HttpRegister
-from idservice.clock import SystemClock
 from idservice.governance import plain_words
 from idservice.register import approval, change, entry, wire
 from idservice.register.change import CharterChange, PolicyChange
 from idservice.register.entry import (
     Approval,
+    Digest,
+    Enactment,
     Proposal,
     Statement,
     Vote,
@@ -55,7 +57,6 @@ from idservice.register.entry import (
     WithdrawalReason,
 )
 from idservice.register.state import Course
-from idservice.verification import policy
 
 app = typer.Typer(
     cls=parts.later("drill"),
@@ -105,10 +106,11 @@ def propose(  # noqa: PLR0913, one option for each thing that a proposal says
     """Propose a change: it is public at once, and its notice begins."""
     access = Access(address=address, charter=charter, seen=seen, clock_offset=clock_offset)
     with board.exits(as_json=as_json), board.opened(access) as desk:
-        decided, text = change.parse(board.read_json(file)), board.read_text(impact)
+        decided, text = _change(file), board.read_text(impact)
         last = _last_day(decided, until)
-        today = period.day(SystemClock(offset=clock_offset).now())
-        by = policy.parse_day(enact_by) if enact_by else today + timedelta(days=ENACT_WITHIN)
+        by = period.day(desk.now) + timedelta(days=ENACT_WITHIN)
+        if enact_by is not None:
+            by = board.parse_day(enact_by, "--enact-by")
         proposal = Proposal(
             change=decided,
             base=desk.believed.in_force.version(decided.subject),
@@ -154,17 +156,18 @@ def approve(  # noqa: PLR0913, one option for each thing that a vote says
     with board.exits(as_json=as_json), board.opened(access) as desk:
         course = desk.course(number)
         text = None if minutes is None else board.read_text(minutes)
-        said, c2 = _statement(desk, course, hearing=hearing, minutes=text)
+        day = None if hearing is None else board.parse_day(hearing, "--hearing")
+        said, c2 = _statement(desk, course, hearing=day, minutes=text)
         message = approval.statement_message(said, scope=desk.believed.register.scope)
         board.agree(
-            _vote_text(desk, course, said),
+            _vote_text(course, said, size=_size(c2)),
             words=plain_words.six_words(course.digest),
             told=words,
             yes=yes,
             as_json=as_json,
         )
         vote = Vote(seat=seat, signature=board.signer(key_file)(message))
-        more: JsonObject = {"checkpoint": c2, "minutes": text}
+        more: JsonObject = {"checkpoint": c2.octets().decode(), "minutes": text}
         signed = Approval(statement=said, vote=vote)
         _post(desk.counter, "/v1/approvals", signed, more, as_json=as_json)
 
@@ -183,10 +186,8 @@ def enact(
     access = Access(address=address, charter=charter, seen=seen, clock_offset=clock_offset)
     with board.exits(as_json=as_json), board.opened(access) as desk:
         course = desk.course(number)
-        voting = desk.counter.get(f"/v1/proposals/{number}").get("voting")
-        said = _enactment(desk, course, members.any_object(voting))
-        octets = canonical_json.serialize({"entry": said})
-        board.tell_logged(desk.counter.post("/v1/enactments", octets), as_json=as_json)
+        said = _enactment(desk, course, _voting(desk, course))
+        _post(desk.counter, "/v1/enactments", said, {}, as_json=as_json)
 
 
 @app.command(
@@ -226,6 +227,15 @@ def withdraw(  # noqa: PLR0913, one option for each thing that a withdrawal says
         _post(desk.counter, "/v1/withdrawals", signed, {}, as_json=as_json)
 
 
+def _change(file: Path) -> change.Change:
+    try:
+        return change.parse(board.read_json(file))
+    except Malformed as error:
+        raise Misuse(
+            f"The file {file.name} is no change that can be proposed ({error})."
+        ) from error
+
+
 def _last_day(decided: change.Change, until: str | None) -> date:
     match decided:
         case PolicyChange():
@@ -233,10 +243,7 @@ def _last_day(decided: change.Change, until: str | None) -> date:
         case CharterChange():
             return decided.charter.sunset
         case _ if until is not None:
-            try:
-                return policy.parse_day(until)
-            except Malformed as error:
-                raise Misuse("--until is a day, written YYYY-MM-DD.") from error
+            return board.parse_day(until, "--until")
         case _:
             raise Misuse("Say by --until when it ends: everything that is decided does.")
 
@@ -249,59 +256,85 @@ def _proposal_text(proposal: Proposal, impact: str) -> str:
     )
 
 
-def _vote_text(desk: Desk, course: Course, said: Statement) -> str:
-    proposal, size = course.proposal, desk.believed.head.checkpoint.head.size
+def _vote_text(course: Course, said: Statement, *, size: int) -> str:
+    """Say what is voted on: over the log as it was when it had so many entries."""
+    proposal = course.proposal
     heard = sum(each.index < size for each in course.comments)
     answered = "none" if said.answer is None else f"SHA-256 {said.answer.hex()}"
+    minutes = "none" if said.minutes is None else f"SHA-256 {said.minutes.hex()}"
     return (
         f"You vote yes to proposal {course.index}:\n{plain_words.title(proposal.change)}\n"
         f"{board.lines(plain_words.rows(proposal.change))}\n"
         f"  Would be in force until: {proposal.in_force_until}\n"
         f"  Proposed by the seat: {proposal.vote.seat}\n"
         f"  Comments that were made: {heard}\n"
+        f"  Comments made since, which this vote leaves out: {len(course.comments) - heard}\n"
         f"  Written answer to objections: {answered}\n"
-        f"  Public hearing: {said.hearing or 'none'}"
+        f"  Public hearing: {said.hearing or 'none'}\n"
+        f"  Minutes of it: {minutes}"
     )
 
 
 def _statement(
-    desk: Desk, course: Course, *, hearing: str | None, minutes: str | None
-) -> tuple[Statement, str]:
+    desk: Desk, course: Course, *, hearing: date | None, minutes: str | None
+) -> tuple[Statement, Note]:
     """Say what is voted on: what another seat voted on already, or what is published now.
 
     Votes count together only if they are over the same checkpoint, so a later voter takes the
-    first one's, after checking that it is one of this log and leaves no comment out. A vote from
-    before the notice is over would never count: none is signed, and nobody is held to one.
+    first one's, if it can count: enough witnesses saw it after the notice, and all comments that
+    it contains are heard and answered. Comments made since are told to the voter, and stop
+    nobody: else anybody could keep a board from ever voting. A vote from before the notice is
+    over would never count: none is signed, and nobody is held to one.
     """
     digest = None if minutes is None else entry.entry_digest(minutes.encode())
-    day = None if hearing is None else policy.parse_day(hearing)
-    voting = members.any_object(desk.counter.get(f"/v1/proposals/{course.index}").get("voting"))
-    begin = _notice_over(desk, course, voting)
-    for each in members.array(voting.get("statements")):
-        text = members.text(members.any_object(each).get("checkpoint"))
-        signed = note.parse(text.encode())
-        known = next(
-            (said for said in course.votes if said.checkpoint == entry.note_digest(signed)), None
-        )
-        same = known is not None and (hearing is None or known.hearing == day)
-        same = same and (minutes is None or known is None or known.minutes == digest)
-        if known is not None and same and _seen(desk, signed).earliest >= begin:
-            return known, text
+    voting = _voting(desk, course)
+    begin, notes = _notice_over(desk, course, voting), _checkpoints(voting)
+    for known in course.votes:
+        signed = notes.get(known.checkpoint)
+        same = hearing in {None, known.hearing} and digest in {None, known.minutes}
+        if signed is None or not same or not _is_heard(course, known, size=_size(signed)):
+            continue
+        if _in_time(desk, signed, begin):
+            return known, signed
     if desk.believed.in_force.earliest < begin:
         raise Refused(f"Its notice lasts until {_day(begin)}; a vote before then cannot count.")
     signed = desk.believed.head.note
-    size = desk.believed.head.checkpoint.head.size
     return (
         Statement(
             proposal=course.digest,
             checkpoint=entry.note_digest(signed),
-            comments=course.heard(size),
+            comments=course.heard(_size(signed)),
             answer=course.answers[-1] if course.answers else None,
-            hearing=day,
+            hearing=hearing,
             minutes=digest,
         ),
-        signed.octets().decode(),
+        signed,
     )
+
+
+def _is_heard(course: Course, said: Statement, *, size: int) -> bool:
+    """Say whether a vote for this leaves out no comment that its checkpoint contains."""
+    if said.answer is None:
+        answered = all(each.index >= size for each in course.comments)
+    else:
+        answered = said.answer in course.answers
+    return course.index < size and answered and said.comments == course.heard(size)
+
+
+def _voting(desk: Desk, course: Course) -> JsonObject:
+    """Ask for the checkpoints that votes are over; the votes themselves are in the log."""
+    return desk.counter.get(f"/v1/proposals/{course.index}/voting")
+
+
+def _checkpoints(voting: JsonObject) -> Mapping[Digest, Note]:
+    """Read the checkpoints, by what a statement calls each."""
+    texts = (members.any_object(each) for each in members.array(voting.get("statements")))
+    notes = (note.parse(members.text(each.get("checkpoint")).encode()) for each in texts)
+    return {entry.note_digest(each): each for each in notes}
+
+
+def _size(signed: Note) -> int:
+    return checkpoint.parse(signed.text).head.size
 
 
 def _notice_over(desk: Desk, course: Course, voting: JsonObject) -> UnixSeconds:
@@ -316,41 +349,50 @@ def _notice_over(desk: Desk, course: Course, voting: JsonObject) -> UnixSeconds:
 
 
 def _seen(desk: Desk, published: Note) -> Witnessed:
-    """Say when a quorum saw a checkpoint."""
-    charter = desk.believed.register.charter
-    return cosignature.verify_quorum(
-        checkpoint.verify(published, log=charter.log),
-        policy=charter.witness_policy,
-        now=UnixSeconds(cosignature.LATEST),
-    )
+    """Say when a quorum saw a checkpoint, under which nobody else wrote anything."""
+    return desk.believed.register.witnessed(published, now=desk.now)
+
+
+def _in_time(desk: Desk, published: Note, begin: UnixSeconds) -> bool:
+    """Say whether votes over a checkpoint can count."""
+    try:
+        return _seen(desk, published).earliest >= begin
+    except CryptoError:
+        return False
 
 
 def _day(moment: UnixSeconds) -> str:
     return period.day(UnixSeconds(moment + period.DAY - 1)).isoformat()
 
 
-def _enactment(desk: Desk, course: Course, voting: JsonObject) -> JsonObject:
-    """Put an enactment together from the statement with the most votes, those too early last."""
-    found = [members.any_object(each) for each in members.array(voting.get("statements"))]
-    if not found:
+def _enactment(desk: Desk, course: Course, voting: JsonObject) -> Enactment:
+    """Put an enactment together from the statement of the most seats, those too early last."""
+    register, decided, notes = desk.believed.register, course.proposal.change, _checkpoints(voting)
+    keys = approval.possible_keys(decided, register.charter)
+
+    def counting(said: Statement) -> tuple[Vote, ...]:
+        message = approval.statement_message(said, scope=register.scope)
+        votes = course.votes[said]  # signed when they were logged; a key may have changed since
+        return tuple(each for each in votes if approval.signers((each,), message, keys))
+
+    found = {each: counting(each) for each in course.votes if each.checkpoint in notes}
+    if not any(found.values()):
         raise Refused("Nobody has voted yet.")
     begin = _notice_over(desk, course, voting)
 
-    def weight(each: JsonObject) -> tuple[bool, int]:
-        c2 = note.parse(members.text(each.get("checkpoint")).encode())
-        return _seen(desk, c2).earliest >= begin, len(members.array(each.get("votes")))
+    def weight(said: Statement) -> tuple[bool, int]:
+        signed = notes[said.checkpoint]
+        fit = _is_heard(course, said, size=_size(signed)) and _in_time(desk, signed, begin)
+        return fit, len({each.seat for each in found[said]})
 
     most = max(found, key=weight)
-    statement = dict(members.any_object(most.get("statement")))
-    del statement["checkpoint"]
-    shrinks = change.shrinks(course.proposal.change)
-    return {
-        "type": entry.Enactment.type,
-        **statement,
-        "c1": None if shrinks else voting.get("c1"),
-        "c2": most.get("checkpoint"),
-        "votes": most.get("votes"),
-    }
+    first = voting.get("c1")
+    return Enactment(
+        statement=most,
+        c1=None if change.shrinks(decided) else note.parse(members.text(first).encode()),
+        c2=notes[most.checkpoint],
+        votes=found[most],
+    )
 
 
 def _post(

@@ -5,8 +5,10 @@ DESIGN section 5. Nothing is decided here: states, votes and what is in force co
 that the log holds of them. Times are those of witnesses, never this machine's.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 from crypto.encoding import canonical_json
@@ -14,9 +16,11 @@ from crypto.errors import CryptoError
 from crypto.instant import UnixSeconds
 from crypto.log import cosignature, tree
 from crypto.log.checkpoint import SignedCheckpoint
+from crypto.log.cosignature import Witnessed
 from idservice.complaints import over_asking
 from idservice.complaints.over_asking import Excess, Kind
 from idservice.governance import plain_words
+from idservice.governance.journal import Standing
 from idservice.governance.model import Comment, CountedComplaint, Digest
 from idservice.governance.plain_words import Rows
 from idservice.governance.view import (
@@ -30,7 +34,6 @@ from idservice.governance.view import (
     Vote,
 )
 from idservice.register import change, entry, state, wire
-from idservice.register.charter import Charter
 from idservice.register.entry import (
     Answer,
     Approval,
@@ -61,8 +64,10 @@ class Known:
     entries: Sequence[bytes]
     head: SignedCheckpoint | None
     """What is published."""
-    checkpoints: Sequence[SignedCheckpoint]
-    """Cosigned ones that were kept: the first that contains an entry tells its time."""
+    checkpoints: Sequence[Witnessed]
+    """Those that were kept: the first that contains an entry tells its time."""
+    standing: Standing | None
+    """What is published, with what its entries mean: while one is logged, both lag behind."""
     comments: Mapping[Digest, Comment] = field(repr=False)
     documents: Mapping[Digest, str] = field(repr=False)
     complaints: Sequence[CountedComplaint]
@@ -125,12 +130,13 @@ class _Told:
         self._known = known
         self._register = known.register
         self._courses = known.register.courses  # made anew at each look
-        found = _times(known.checkpoints, known.register.charter)
-        head = () if known.head is None else _times([known.head], known.register.charter)
-        newest = list(head)
-        # what is published contains everything that was kept before
-        self._times = sorted([*found, *newest], key=lambda each: each[1])
-        self._newest = (newest[0][2], newest[0][1]) if newest else None
+        newest = _witnessed(known)
+        found = [*known.checkpoints, *([] if newest is None else [newest])]
+        found.sort(key=lambda each: each.latest)
+        self._times = tuple(each.latest for each in found)
+        self._sizes = tuple(accumulate((each.signed.checkpoint.head.size for each in found), max))
+        """The largest that had been seen at each time."""
+        self._newest = None if newest is None else (newest.earliest, newest.latest)
         """Earliest and latest time of what is published."""
         self._answers: dict[bytes, list[tuple[int, Answer]]] = {}
         self._approvals: dict[bytes, dict[str, int]] = {}
@@ -169,14 +175,15 @@ class _Told:
 
     def _since(self, number: int) -> UnixSeconds | None:
         """Return by when witnesses had seen an entry."""
-        return next((when for size, when, _ in self._times if size > number), None)
+        place = bisect_right(self._sizes, number)
+        return self._times[place] if place < len(self._times) else None
 
     def _in_force(self) -> state.InForce | None:
-        head = self._known.head
-        if head is None or head.checkpoint.head.size != self._register.size:
+        standing = self._known.standing
+        if standing is None:
             return None
         try:
-            return self._register.in_force(head, now=self._known.now)
+            return standing.register.in_force(standing.head, now=self._known.now)
         except CryptoError:
             return None
 
@@ -308,18 +315,15 @@ def _words(each: Entry | None, refused: Reason | None) -> str:
     return f"An entry that does not count: {plain_words.spaced(refused or Reason.MALFORMED)}"
 
 
-def _times(
-    checkpoints: Sequence[SignedCheckpoint], board: Charter
-) -> Iterator[tuple[int, UnixSeconds, UnixSeconds]]:
-    """Return size, latest and earliest time of each that enough witnesses cosigned."""
-    for signed in checkpoints:
-        try:
-            found = cosignature.verify_quorum(
-                signed, policy=board.witness_policy, now=UnixSeconds(cosignature.LATEST)
-            )
-        except CryptoError:
-            continue
-        yield signed.checkpoint.head.size, found.latest, found.earliest
+def _witnessed(known: Known) -> Witnessed | None:
+    """Say when witnesses saw what is published, None where too few did."""
+    if known.head is None:
+        return None
+    policy = known.register.charter.witness_policy
+    try:
+        return cosignature.verify_quorum(known.head, policy=policy, now=known.now)
+    except CryptoError:
+        return None
 
 
 def _terms(proposal: Proposal) -> Rows:

@@ -7,14 +7,13 @@ act. Left out: texts beside the log (`service.py`), and the log itself (`idservi
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from crypto.errors import CryptoError, Refused
-from crypto.instant import UnixSeconds
-from crypto.log import checkpoint, cosignature, note, partial, tree
+from crypto.log import note, partial, tree
 from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.cosignature import Witnessed
 from idservice.clock import Clock
@@ -37,6 +36,14 @@ class Snapshot:
     entries: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What was published last, and what its entries mean: neither is ahead of the other."""
+
+    register: Register
+    head: SignedCheckpoint
+
+
 class Journal:
     """The one that appends; any number of threads may call it, and readers wait for nobody."""
 
@@ -46,6 +53,8 @@ class Journal:
         self._clock = clock
         self._lock = threading.RLock()
         self._snapshot: Snapshot | None = None
+        self._standing: Standing | None = None
+        self._kept: tuple[Witnessed, ...] = ()
         self._known: dict[Digest, int] = {}
 
     def open(self, *, pin: Digest) -> None:
@@ -71,6 +80,7 @@ class Journal:
             after = begun.extend(enumerate(entries[1:], start=1), heads=whole.head)
             self._known = {entry.entry_digest(each): place for place, each in enumerate(entries)}
             self._snapshot = Snapshot(register=after, entries=entries)
+            self._kept = tuple(self._read_kept())
 
     def snapshot(self) -> Snapshot:
         """Return all that was logged.
@@ -81,6 +91,10 @@ class Journal:
         if self._snapshot is None:
             raise ServiceError(Code.UNAVAILABLE)
         return self._snapshot
+
+    def standing(self) -> Standing | None:
+        """Return what witnesses vouch for; None where they never did since the start."""
+        return self._standing
 
     def course(self, number: int) -> Course:
         """Find a proposal by the number of its entry.
@@ -140,21 +154,24 @@ class Journal:
                 return Logged(number=place, witnessed=True)
         raise ServiceError(Code.BUSY)
 
-    def checkpoints(self) -> list[SignedCheckpoint]:
-        """Return the published checkpoints that were kept, the smallest first."""
-        key = self.snapshot().register.charter.log
-        return [checkpoint.verify(each, log=key) for each in self._store.checkpoints()]
+    def kept(self) -> Sequence[Witnessed]:
+        """Return the published checkpoints that were kept."""
+        return self._kept
 
-    def first_after(self, index: int) -> SignedCheckpoint | None:
+    def keep(self, witnessed: Witnessed) -> None:
+        """Keep a published checkpoint; the same one again changes nothing."""
+        with self._lock:
+            size = witnessed.signed.checkpoint.head.size
+            self._store.keep_checkpoint(witnessed.signed.note, size=size)
+            if witnessed not in self._kept:
+                self._kept = (*self._kept, witnessed)
+
+    def first_after(self, index: int) -> Witnessed | None:
         """Return the earliest checkpoint kept that contains an entry: its notice counts from it."""
-        found: list[tuple[UnixSeconds, SignedCheckpoint]] = []
-        for signed in self.checkpoints():
-            if signed.checkpoint.head.size > index:
-                with suppress(CryptoError):  # cosigned as another charter demanded
-                    found.append((self._quorum(signed).latest, signed))
-        return min(found, key=lambda each: each[0])[1] if found else None
+        found = (each for each in self._kept if each.signed.checkpoint.head.size > index)
+        return min(found, key=lambda each: each.latest, default=None)
 
-    def cosigned(self, text: str) -> SignedCheckpoint:
+    def cosigned(self, text: str) -> Witnessed:
         """Read a checkpoint that a voter brings: this log's, of this tree, cosigned.
 
         Raises:
@@ -162,14 +179,18 @@ class Journal:
         """
         register = self.snapshot().register
         try:
-            signed = checkpoint.verify(note.parse(text.encode()), log=register.charter.log)
-            self._quorum(signed)
-            head = signed.checkpoint.head
+            found = register.witnessed(note.parse(text.encode()), now=self._clock.now())
+            head = found.signed.checkpoint.head
             if head.size > register.size or self._book.head(head.size) != head:
                 raise NotLogged(Reason.CHECKPOINT)
         except CryptoError as error:
             raise NotLogged(Reason.CHECKPOINT) from error
-        return signed
+        return found
+
+    def _read_kept(self) -> Iterator[Witnessed]:
+        for each in self._store.checkpoints():
+            with suppress(CryptoError):  # cosigned as another charter demanded
+                yield self.snapshot().register.witnessed(each, now=self._clock.now())
 
     def _check_signed(self, whole: partial.PartialTree) -> None:
         """Check that the rows are those whose root the log signed and published."""
@@ -205,20 +226,17 @@ class Journal:
 
     def _after(self, published: SignedCheckpoint) -> None:
         """Keep a checkpoint that is the first to contain an entry; say what is in force."""
-        size = published.checkpoint.head.size
-        if all(each.checkpoint.head.size < size for each in self.checkpoints()):
-            self._store.keep_checkpoint(published.note, size=size)
-        register = self.snapshot().register
-        if register.summarised_from is not None:
-            return
-        with suppress(CryptoError, NotLogged, ServiceError):  # else at the next turn of the timer
-            witnessed = self._quorum(published)
-            said = register.state(at=witnessed.latest)
-            self.log(wire.write(Summary(checkpoint=published.note, state=said)))
-
-    def _quorum(self, signed: SignedCheckpoint) -> Witnessed:
-        policy = self.snapshot().register.charter.witness_policy
-        return cosignature.verify_quorum(signed, policy=policy, now=self._clock.now())
+        register, size = self.snapshot().register, published.checkpoint.head.size
+        if size == register.size:
+            self._standing = Standing(register=register, head=published)
+        # what cannot be done now is done at the next turn of the timer
+        with suppress(CryptoError, NotLogged, ServiceError):
+            witnessed = register.witnessed(published.note, now=self._clock.now())
+            if all(each.signed.checkpoint.head.size < size for each in self._kept):
+                self.keep(witnessed)
+            if register.summarised_from is None:
+                said = register.state(at=witnessed.latest)
+                self.log(wire.write(Summary(checkpoint=published.note, state=said)))
 
     def _is_seen(self, place: int) -> bool:
         published = self._book.published()

@@ -5,7 +5,7 @@ sheet from here and nothing from anywhere else; every value is escaped by the te
 What is shown is decided in `courses.py`, what is served where in `web.py`.
 """
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from importlib import resources
 from typing import Final
@@ -35,7 +35,7 @@ STAGES: Final = {
 }
 
 ON_ONE_PAGE: Final = 200
-"""Entries of the history."""
+"""Entries of the history, or of one proposal."""
 IN_THE_FEED: Final = 50
 
 _PACKAGE: Final = "idservice.governance"
@@ -65,9 +65,10 @@ class Pages:
         """Write the list of proposals."""
         return self._page("proposals.html", face, here="/proposals")
 
-    def proposal(self, face: Face, course: Course) -> str:
-        """Write one proposal's page."""
-        return self._page("proposal.html", face, here="/proposals", course=course)
+    def proposal(self, face: Face, course: Course, *, before: int | None) -> str:
+        """Write one proposal's page, with its newest comments or those before a number."""
+        shown, older = _window(course, before=before)
+        return self._page("proposal.html", face, here="/proposals", course=shown, older=older)
 
     def commented(self, face: Face, course: Course, receipt: Receipt) -> str:
         """Write what somebody gets who commented."""
@@ -134,9 +135,37 @@ def register_json(face: Face) -> JsonObject:
     }
 
 
-def course_json(course: Course) -> JsonObject:
-    """Write one proposal."""
-    return {**asdict(course), "stage": course.stage.value, "open": course.open}
+def course_json(course: Course, *, before: int | None) -> JsonObject:
+    """Write one proposal, with the newest of its entries or those before a number."""
+    shown, older = _window(course, before=before)
+    return {**asdict(shown), "stage": course.stage.value, "open": course.open, "older": older}
+
+
+def course_line(course: Course) -> JsonObject:
+    """Write a proposal as it stands in a list."""
+    return {
+        "number": course.number,
+        "digest": course.digest,
+        "title": course.title,
+        "subject": course.subject,
+        "proposer": course.proposer,
+        "stage": course.stage.value,
+        "said": course.said,
+        "object_until": course.object_until,
+    }
+
+
+def _window(course: Course, *, before: int | None) -> tuple[Course, int | None]:
+    """Return a proposal with the entries that one page holds, and where the older ones begin.
+
+    Anybody may comment, so nothing that is served is as long as all comments.
+    """
+    events = [each for each in course.events if before is None or each.number < before]
+    shown = events[-ON_ONE_PAGE:]
+    numbers = {each.number for each in shown}
+    comments = tuple(each for each in course.comments if each.number in numbers)
+    older = shown[0].number if len(shown) < len(events) else None
+    return replace(course, comments=comments, events=tuple(shown)), older
 
 
 def event_json(event: Event) -> JsonObject:

@@ -6,7 +6,7 @@ something else than they read. Where a change stands in its course is `courses.p
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from crypto.encoding import base64url
@@ -313,7 +313,7 @@ BARRED: Final = tuple(labels.BARRED[each] for each in catalogue.BARRED_PURPOSES)
 
 def iso(seconds: UnixSeconds) -> str:
     """Write a time as pages, feed and JSON have it (RFC 3339)."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _moment(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def six_words(digest: bytes) -> str:
@@ -418,5 +418,10 @@ def _expired_words(found: state.Expired) -> str:
 
 
 def _when(seconds: UnixSeconds) -> str:
-    time = datetime.fromtimestamp(seconds, UTC)
+    time = _moment(seconds)
     return f"{time.day} {time:%B %Y, %H:%M} UTC"
+
+
+def _moment(seconds: UnixSeconds) -> datetime:
+    """Tell a time; what lies beyond all calendars is told as the last day of one."""
+    return datetime.fromtimestamp(min(seconds, state.end_of(date.max)), UTC)

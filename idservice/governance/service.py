@@ -24,7 +24,7 @@ from idservice.governance.courses import Known
 from idservice.governance.journal import Journal, Snapshot
 from idservice.governance.model import Comment, ComplaintKey, Digest, Logged, NotLogged, Receipt
 from idservice.governance.view import Face
-from idservice.register import entry, wire
+from idservice.register import approval, entry, wire
 from idservice.register.change import PolicyChange
 from idservice.register.entry import (
     Answer,
@@ -106,14 +106,18 @@ class RegisterOffice:
     def face(self) -> Face:
         """Make everything ready that is shown; made anew when something has changed."""
         snapshot, head = self.snapshot(), self._book.published()
-        key = (snapshot.register.size, None if head is None else head.note, self._changes)
+        standing = self._journal.standing()
+        seen = (head, None if standing is None else standing.head)
+        notes = (None if each is None else each.note for each in seen)
+        key = (snapshot.register.size, *notes, self._changes)
         with self._lock:
             if self._face is None or self._face[0] != key:
                 known = Known(
                     register=snapshot.register,
                     entries=snapshot.entries,
                     head=head,
-                    checkpoints=self._journal.checkpoints(),
+                    checkpoints=self._journal.kept(),
+                    standing=standing,
                     comments=self._store.comments(),
                     documents=self._store.documents(),
                     complaints=self._store.complaints(),
@@ -136,11 +140,17 @@ class RegisterOffice:
         return entries[number], self._book.prove(number), published.note.octets().decode()
 
     def votes(self, number: int) -> JsonObject:
-        """Return what an enactment is made of: C1, and the votes by what they are over."""
+        """Return what an enactment is made of: C1, and the votes by what they are over.
+
+        Of what each seat voted for, only the newest is told: no seat makes the answer long.
+        """
         course = self._journal.course(number)
-        kept = self._journal.checkpoints()
-        texts = {entry.note_digest(each.note): each.note.octets().decode() for each in kept}
+        kept = [each.signed.note for each in self._journal.kept()]
+        texts = {entry.note_digest(each): each.octets().decode() for each in kept}
         first = self._journal.first_after(course.index)
+        newest = {
+            vote.seat: statement for statement, votes in course.votes.items() for vote in votes
+        }
         statements: list[JsonValue] = [
             {
                 "statement": wire.write_statement(statement),
@@ -148,9 +158,9 @@ class RegisterOffice:
                 "votes": [_write_vote(vote) for vote in votes],
             }
             for statement, votes in course.votes.items()
-            if statement.checkpoint in texts
+            if statement in newest.values() and statement.checkpoint in texts
         ]
-        c1 = None if first is None else first.note.octets().decode()
+        c1 = None if first is None else first.signed.note.octets().decode()
         return {"c1": c1, "statements": statements}
 
     def comment_kept(self, digest: Digest) -> Comment | None:
@@ -181,20 +191,27 @@ class RegisterOffice:
             NotLogged: it would not count, or its checkpoint is not one of this log.
         """
         octets, each = _read(said, Approval)
-        signed = self._journal.cosigned(checkpoint_note)
-        if entry.note_digest(signed.note) != each.statement.checkpoint:
+        witnessed = self._journal.cosigned(checkpoint_note)
+        if entry.note_digest(witnessed.signed.note) != each.statement.checkpoint:
             raise ServiceError(Code.MISSING_MEMBER)
         if minutes is not None and self._document(minutes) != each.statement.minutes:
             raise ServiceError(Code.MISSING_MEMBER)
         self._journal.check(octets)
-        self._store.keep_checkpoint(signed.note, size=signed.checkpoint.head.size)
+        self._journal.keep(witnessed)
         if minutes is not None:
             self._store.keep_document(minutes)
         return self._journal.log(octets)
 
     def enact(self, said: JsonObject) -> Logged:
-        """Log an enactment; whoever brings it, the votes in it decide."""
-        return self._journal.log(_read(said, Enactment)[0])
+        """Log an enactment; whoever brings it, the votes in it decide.
+
+        Raises:
+            ServiceError: `missing_member` for what is none.
+            NotLogged: it would not count, or one of its votes is nobody's: the log keeps no text.
+        """
+        octets, each = _read(said, Enactment)
+        self._check_votes(each)
+        return self._journal.log(octets)
 
     def withdraw(self, said: JsonObject) -> Logged:
         """Log that its proposer takes a proposal back."""
@@ -290,6 +307,16 @@ class RegisterOffice:
         unknown = set(self._store.documents()) - named
         if unknown:
             self._store.drop_documents(unknown)
+
+    def _check_votes(self, each: Enactment) -> None:
+        register = self.snapshot().register
+        course = register.courses.get(each.statement.proposal)
+        if course is None:
+            raise NotLogged(Reason.UNKNOWN_PROPOSAL)
+        keys = approval.possible_keys(course.proposal.change, register.charter)
+        message = approval.statement_message(each.statement, scope=register.scope)
+        if any(not approval.signers((vote,), message, keys) for vote in each.votes):
+            raise NotLogged(Reason.NOT_SIGNED)
 
     def _document(self, text: str) -> Digest:
         if len(text) > LONGEST_DOCUMENT:

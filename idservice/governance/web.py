@@ -9,6 +9,7 @@ do what is decided by signatures and in `service.py`; the desk is known by an AP
 import hashlib
 import hmac
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Final
 
 import orjson
@@ -24,7 +25,7 @@ from idservice.complaints import over_asking
 from idservice.errors import Code, ServiceError
 from idservice.governance import pages
 from idservice.governance.model import Digest, Logged, NotLogged
-from idservice.governance.pages import Pages
+from idservice.governance.pages import ON_ONE_PAGE, Pages
 from idservice.governance.service import RegisterOffice
 from idservice.governance.view import Course
 from idservice.register.entry import RemovalReason
@@ -76,7 +77,8 @@ def router(office: RegisterOffice, *, base_url: str, desk_keys: tuple[bytes, ...
         ("/style.css", counter.style, "How the pages look"),
         ("/v1/register", counter.register_json, "What is in force"),
         ("/v1/proposals", counter.proposals_json, "All proposals"),
-        ("/v1/proposals/{number}", counter.proposal_json, "One proposal, and what was voted"),
+        ("/v1/proposals/{number}", counter.proposal_json, "One proposal"),
+        ("/v1/proposals/{number}/voting", counter.voting_json, "What an enactment is made of"),
         ("/v1/history", counter.history_json, "Every entry in one line"),
         ("/v1/entries/{number}", counter.entry_json, "An entry and its inclusion proof"),
         ("/v1/comments/{digest}", counter.comment_json, "A comment and its salt"),
@@ -158,8 +160,9 @@ class _Counter:
     def proposals(self) -> Response:
         return _page(self._pages.proposals(self._office.face()))
 
-    def proposal(self, number: str) -> Response:
-        return _page(self._pages.proposal(self._office.face(), self._course(number)))
+    def proposal(self, number: str, before: str | None = None) -> Response:
+        course, limit = self._course(number), None if before is None else _number(before)
+        return _page(self._pages.proposal(self._office.face(), course, before=limit))
 
     def complaints(self) -> Response:
         return _page(self._pages.complaints(self._office.face()))
@@ -183,19 +186,23 @@ class _Counter:
     def register_json(self) -> Response:
         return _json(pages.register_json(self._office.face()))
 
-    def proposals_json(self) -> Response:
-        found: list[JsonValue] = [pages.course_json(each) for each in self._office.face().courses]
-        return _json({"proposals": found})
+    def proposals_json(self, before: str | None = None) -> Response:
+        first = _NUMBER if before is None else _number(before)
+        found = (each for each in self._office.face().courses if each.number < first)
+        shown: list[JsonValue] = [pages.course_line(each) for each in islice(found, ON_ONE_PAGE)]
+        return _json({"proposals": shown})
 
-    def proposal_json(self, number: str) -> Response:
-        course = self._course(number)
-        return _json(pages.course_json(course) | {"voting": self._office.votes(course.number)})
+    def proposal_json(self, number: str, before: str | None = None) -> Response:
+        course, limit = self._course(number), None if before is None else _number(before)
+        return _json(pages.course_json(course, before=limit))
+
+    def voting_json(self, number: str) -> Response:
+        return _json(self._office.votes(_number(number)))
 
     def history_json(self, before: str | None = None) -> Response:
         first = _NUMBER if before is None else _number(before)
         events = (each for each in self._office.face().events if each.number < first)
-        shown = [each for each, _ in zip(events, range(pages.ON_ONE_PAGE), strict=False)]
-        found: list[JsonValue] = [pages.event_json(each) for each in shown]
+        found: list[JsonValue] = [pages.event_json(each) for each in islice(events, ON_ONE_PAGE)]
         return _json({"entries": found})
 
     def entry_json(self, number: str) -> Response:

@@ -201,16 +201,16 @@ def write(charter: Charter) -> JsonObject:
 def witnessed(
     signed: Note, *, board: Charter, boards: Iterable[Charter], now: UnixSeconds
 ) -> Witnessed:
-    """Check a checkpoint that stands in an entry, under which nobody can write what they like.
+    """Check a checkpoint that is to stand in an entry: nobody can write what they like under it.
 
     Args:
-        signed: the log's line and those of witnesses, no other, and none of one key twice.
+        signed: the log's line and those of witnesses, one of each key.
         board: whose log it is, and enough of whose witnesses must have cosigned.
         boards: all that the register ever had: a witness of any of them may have cosigned too.
-        now: a cosignature that is later does not count.
+        now: no cosignature is later than that.
 
     Raises:
-        CryptoError: it is another log's, too few cosigned, or a line is somebody else's.
+        CryptoError: it is another log's, too few cosigned, or there is any other line.
 
     Not checked: that it is a checkpoint of this very tree.
     """
@@ -218,11 +218,14 @@ def witnessed(
         checkpoint.verify(signed, log=board.log), policy=board.witness_policy, now=now
     )
     known = {each.key for one in boards for each in one.witnesses}
-    lines = [len(note.matching(signed, key)) for key in (board.log, *known)]
-    if max(lines) > 1 or sum(lines) != len(signed.signatures):
-        raise Refused("a line under a checkpoint that is no witness's, or a second one")
-    for key in known.difference(found.policy.witnesses):
-        cosignature.verify(found.signed, witness=key)
+    earlier = [
+        each
+        for key in known.difference(found.policy.witnesses)
+        for each in cosignature.verify(found.signed, witness=key)
+    ]
+    keys = {(each.name, each.key_id) for each in signed.signatures}
+    if not len(keys) == len(signed.signatures) == 1 + len(found.cosignatures) + len(earlier):
+        raise Refused("a line under a checkpoint that counts for nothing")
     return found
 
 

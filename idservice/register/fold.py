@@ -18,6 +18,7 @@ from crypto.instant import UnixSeconds
 from crypto.log import cosignature, partial, tree
 from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.cosignature import Witnessed
+from crypto.log.note import Note
 from idservice.register import entry, state, wire
 from idservice.register.approval import Scope
 from idservice.register.change import (
@@ -103,6 +104,10 @@ class Register:
             turn.take(index, octets, values.get(index))
         return replace(self, _ledger=turn.ledger)
 
+    def witnessed(self, signed: Note, *, now: UnixSeconds) -> Witnessed:
+        """Check a checkpoint that the next entry is to hold; raises as `charter.witnessed`."""
+        return self._ledger.witnessed(signed, number=-1, now=now)
+
     def state(self, *, at: UnixSeconds) -> Digest:
         """Return what a summary that is logged next must say; `at`: its checkpoint's latest."""
         return self._ledger.state(at)
@@ -117,7 +122,9 @@ class Register:
         Raises:
             CryptoError: too few witnesses of the charter cosigned it.
         """
-        witnessed = self._witnessed(head, now=now)
+        if head.checkpoint.head.size != self.size:
+            raise ValueError("another size than was folded")
+        witnessed = cosignature.verify_quorum(head, policy=self.charter.witness_policy, now=now)
         return state.build(
             self._ledger.records,
             board=self.charter,
@@ -164,11 +171,6 @@ class Register:
                 if subject in kept.records:
                     found.update(kept.records[subject].entries)
         return frozenset(found)
-
-    def _witnessed(self, head: SignedCheckpoint, *, now: UnixSeconds) -> Witnessed:
-        if head.checkpoint.head.size != self.size:
-            raise ValueError("another size than was folded")
-        return cosignature.verify_quorum(head, policy=self.charter.witness_policy, now=now)
 
     def _state(self, course: Course, times: list[Time], newest: Time) -> State:
         place = bisect_right(times, course.index, key=lambda each: each.size)

@@ -50,7 +50,7 @@ FRESH: Final = 14 * DAY
 """Seconds after C2 in which an enactment must be logged, as far as the log itself tells time."""
 
 _EVER: Final = UnixSeconds(1 << 37)
-"""No witness of ours lives so long; what one says of later does not count."""
+"""No witness of ours lives so long."""
 
 Heads = Callable[[int], TreeHead]
 """Returns the head of the log's tree at a size: `PartialTree.head`. Raises `Refused`."""
@@ -103,6 +103,11 @@ class Ledger:
     def charter(self) -> Charter:
         """Return the charter that holds now."""
         return self.charters[-1][1]
+
+    def witnessed(self, signed: Note, *, number: int, now: UnixSeconds) -> Witnessed:
+        """Check a checkpoint as the charter of this number demands; see `charter.witnessed`."""
+        boards = [each for _, each in self.charters]
+        return charter.witnessed(signed, board=boards[number], boards=boards, now=now)
 
     def told_all(self, course: Course) -> Course:
         """Return a course with its comments."""
@@ -394,9 +399,8 @@ class Turn:
     def _cosigned_under(self, signed: Note, index: int, number: int) -> Witnessed | None:
         key = entry.note_digest(signed), number
         if key not in self._checked:
-            boards = [each for _, each in self.ledger.charters]
             try:
-                found = charter.witnessed(signed, board=boards[number], boards=boards, now=_EVER)
+                found = self.ledger.witnessed(signed, number=number, now=_EVER)
                 head = found.signed.checkpoint.head
                 if head.size > index or self._heads(head.size) != head:
                     return None

@@ -20,7 +20,7 @@ from crypto.encoding import base64url
 from crypto.log import ed25519
 from crypto.x509 import x5c
 from idservice.apps import city_folder, key_files
-from idservice.cli import migrate, register, serve
+from idservice.cli import board, migrate, register, serve
 from idservice.complaints import over_asking
 from idservice.demonstration import stage, town
 from idservice.demonstration.town import Town
@@ -216,6 +216,8 @@ def test_what_is_not_the_pinned_register_is_not_believed(
         ["show", "--register", "http://127.0.0.1:1", "--charter", "00"],
         ["show", "--register", "http://127.0.0.1:1", "--charter", "zz"],
         ["comment", "1", "nowhere.txt", "--register", "http://127.0.0.1:1"],
+        ["comment", "1", "nowhere.txt", "--register", "http://elsewhere.example"],
+        ["key", "/nowhere/seat.key"],
         ["remove", "00", "--reason", "spam", "--desk-key", "x", "--register", "http://127.0.0.1:1"],
         ["complaint", "verify", "nowhere.json", "--bundle", "nowhere.json"],
         ["nothing"],
@@ -238,6 +240,49 @@ def test_with_json_a_no_is_an_object_too(tmp_path: Path) -> None:
     told = ["remove", "00" * 32, "--reason", "spam", "--desk-key", tmp_path / "e.txt"]
     assert run(*told, *at).exit_code == 2
     assert run("comment", 1, "-", *at, stdin="Why?").exit_code == 2
+
+
+@pytest.mark.parametrize("act", ["comment", "answer", "remove"])
+def test_nothing_is_sent_for_others_to_read(tmp_path: Path, act: str) -> None:
+    file = tmp_path / "desk.key"
+    file.write_text("secret\n")
+    told = {
+        "comment": ["1", file],
+        "answer": ["1", file, "--desk-key", file],
+        "remove": ["00" * 32, "--reason", "spam", "--desk-key", file],
+    }
+    refused = run(act, *told[act], "--register", "http://192.0.2.1:1")
+    assert (refused.exit_code, "https" in refused.stderr) == (2, True)
+
+
+def test_a_text_is_read_as_any_editor_writes_it(tmp_path: Path) -> None:
+    file = tmp_path / "windows.txt"
+    file.write_bytes(b"\xef\xbb\xbfWhy?\r\n\tBecause.\r\n")
+    assert board.read_text(file) == "Why?\n        Because.\n"
+
+
+def test_a_register_that_is_not_made_leaves_no_desk_key(folder: Folder, tmp_path: Path) -> None:
+    desk = ["--address", "https://register.example", "--desk-key"]
+    refused = run("create", folder.path, *desk, tmp_path / "desk.key")
+    assert (refused.exit_code, "exists already" in refused.stderr) == (2, True)
+    assert not (tmp_path / "desk.key").exists()
+    before = (folder.path / "desk.key").read_bytes()
+    assert run("create", folder.path, *desk, folder.path / "desk.key").exit_code == 2
+    assert (folder.path / "desk.key").read_bytes() == before
+
+
+def test_a_file_that_is_no_change_or_no_day_is_misuse(
+    folder: Folder, later: tuple[str, int], tmp_path: Path
+) -> None:
+    address, number = later
+    here = [*where(folder, address, offset=LATER), *signing(folder, "council-1"), "--yes"]
+    (tmp_path / "change.json").write_text('{"kind": "nothing"}')
+    impact = ["--impact", folder.path / "impact.txt"]
+    wrong = run("propose", tmp_path / "change.json", *impact, *here)
+    assert (wrong.exit_code, "change.json is no change" in wrong.stderr) == (2, True)
+    change = folder.path / "change.json"
+    assert run("propose", change, *impact, *here, "--enact-by", "soon").exit_code == 2
+    assert run("approve", number, *here, "--hearing", "soon").exit_code == 2
 
 
 def test_a_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

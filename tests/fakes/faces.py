@@ -63,7 +63,11 @@ def course(number: int, stage: Stage = Stage.IN_NOTICE) -> Course:
         answers=(text("Because the law on accounts says so.", 9),),
         votes=(Vote(seat="community-1", seat_class="community", number=10),),
         votes_needed="3 of 5 must sign, a seat of the community among them.",
-        events=(event(number, "Proposed", number), event(10, "community-1 votes yes", number)),
+        events=(
+            *(event(each, "Somebody comments", number) for each in range(5, 9)),
+            event(10, "community-1 votes yes", number),
+            event(number, "Proposed", number),
+        ),
     )
 
 

@@ -17,7 +17,7 @@ from idservice.governance import web
 from idservice.governance.ports import RegisterStore
 from idservice.governance.service import RegisterOffice
 from idservice.period import DAY
-from idservice.register import approval, entry, wire
+from idservice.register import approval, change, entry, wire
 from idservice.register.approval import Scope
 from idservice.register.change import Change
 from idservice.register.entry import (
@@ -181,7 +181,9 @@ class Office:
         """Put an enactment together from what the office tells."""
         course, kept = self.course(number), self.store.checkpoints()
         notes = {entry.note_digest(each): each for each in kept}
-        c1 = note.parse(str(self.office.votes(number)["c1"]).encode())
+        c1 = None
+        if not change.shrinks(course.proposal.change):
+            c1 = note.parse(str(self.office.votes(number)["c1"]).encode())
         return as_json(
             Enactment(
                 statement=statement,

@@ -188,6 +188,20 @@ def test_without_witnesses_nothing_holds_and_it_is_said(office: Office) -> None:
     assert "nobody can rely on it" in face.issuing
 
 
+def test_what_is_in_force_is_told_while_an_entry_is_being_logged(office: Office) -> None:
+    office.decide(CHANGE)
+    told: list[tuple[str, int]] = []
+
+    def look(*_told: object) -> None:
+        office.clock.time += 1  # not the face of a moment ago
+        face = desk.face()
+        told.append((face.issuing, len(face.asking)))
+
+    desk = interrupted(office, before=look, after=look)
+    desk.propose(office.proposal(registers.policy_change("another")), impact_note=IMPACT)
+    assert told == [("Cards are issued.", 1)] * 2
+
+
 def test_an_entry_that_does_not_count_is_shown_as_such(office: Office) -> None:
     office.log.log.append(b"whatever somebody put there", expected=1)
     office.office.keep_current()

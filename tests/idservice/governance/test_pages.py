@@ -26,8 +26,8 @@ WRITTEN = Pages(base_url="https://register.example")
 EVERY: dict[str, Callable[[Face], str]] = {
     "in_force": WRITTEN.in_force,
     "proposals": WRITTEN.proposals,
-    "proposal": lambda face: WRITTEN.proposal(face, FACE.courses[0]),
-    "enacted": lambda face: WRITTEN.proposal(face, FACE.courses[1]),
+    "proposal": lambda face: WRITTEN.proposal(face, FACE.courses[0], before=None),
+    "enacted": lambda face: WRITTEN.proposal(face, FACE.courses[1], before=None),
     "commented": lambda face: WRITTEN.commented(face, FACE.courses[0], RECEIPT),
     "complaints": WRITTEN.complaints,
     "charter": WRITTEN.charter,
@@ -36,7 +36,7 @@ EVERY: dict[str, Callable[[Face], str]] = {
 OWN = re.compile(
     r"/|/(?:style\.css|feed\.atom|proposals|complaints|history|charter|v1/register)"
     r"|/history\?before=\d+|/history#entry-\d+|/v1/entries/\d+"
-    r"|/proposals/\d+(?:/comments)?(?:#comment-\d+)?|#main"
+    r"|/proposals/\d+(?:/comments|\?before=\d+)?(?:#comment-\d+)?|#main"
 )
 
 
@@ -137,6 +137,21 @@ def test_the_history_goes_back_page_by_page(monkeypatch: pytest.MonkeyPatch) -> 
     assert "?before=" not in second
 
 
+def test_a_proposal_with_many_comments_goes_back_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages, "ON_ONE_PAGE", 4)
+    course = FACE.courses[0]
+    assert "/proposals/11?before=7" in WRITTEN.proposal(FACE, course, before=None)
+    newest = pages.course_json(course, before=None)
+    assert [each["number"] for each in newest["comments"]] == [7, 8]  # type: ignore[index,union-attr,call-overload]  # JSON
+    assert newest["older"] == 7
+    older = pages.course_json(course, before=7)
+    assert [each["number"] for each in older["comments"]] == [5, 6]  # type: ignore[index,union-attr,call-overload]  # JSON
+    assert older["older"] is None
+    assert read(WRITTEN.proposal(FACE, course, before=5)).open == []
+
+
 def test_the_feed_is_xml_and_holds_what_witnesses_have_seen() -> None:
     atom = "{http://www.w3.org/2005/Atom}"
     feed = ET.fromstring(WRITTEN.feed(FACE))  # noqa: S314, our own text
@@ -152,12 +167,13 @@ def test_the_feed_is_xml_and_holds_what_witnesses_have_seen() -> None:
 def test_what_is_shown_is_also_json() -> None:
     for value in (
         pages.register_json(FACE),
-        pages.course_json(FACE.courses[0]),
+        pages.course_json(FACE.courses[0], before=None),
+        pages.course_line(FACE.courses[0]),
         pages.event_json(FACE.events[0]),
         pages.complaint_json(FACE.complaints[0]),
     ):
         canonical_json.serialize(value)
-    assert pages.course_json(FACE.courses[0])["open"] is True
+    assert pages.course_json(FACE.courses[0], before=None)["open"] is True
 
 
 def test_there_are_words_for_everything_that_can_be_shown() -> None:

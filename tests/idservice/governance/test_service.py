@@ -5,11 +5,13 @@ from datetime import date
 
 import pytest
 
+from crypto.encoding import base64url, members
 from crypto.encoding.canonical_json import JsonObject
+from crypto.instant import UnixSeconds
 from crypto.log import note
 from idservice.complaints import over_asking
 from idservice.errors import Code, ServiceError
-from idservice.governance import service
+from idservice.governance import plain_words, service
 from idservice.governance.model import Digest, NotLogged, Stage, Unusable
 from idservice.register import entry
 from idservice.register.change import Drop, PolicyChange, SuspendIssuing
@@ -18,7 +20,7 @@ from idservice.register.state import Reason
 from tests.fakes import city as cities
 from tests.fakes import log_office, notaries, register_office, registers
 from tests.fakes import over_asking as requests
-from tests.fakes.register_office import Office
+from tests.fakes.register_office import IMPACT, Office
 
 CHANGE = registers.policy_change()
 OTHER = registers.policy_change("age-check", purpose="age_check", required=["age_over_18"])
@@ -102,10 +104,12 @@ def test_a_vote_needs_the_checkpoint_that_it_is_over(office: Office) -> None:
     c2 = office.published()
     statement = office.statement(number, c2.note)
     said = office.approval(statement, "council-1")
-    later = notaries.cosigned(c2, ("north.example/witness", cities.NOW + 5)).note
+    at = [(name, cities.NOW + 5) for name in registers.QUORUM]
+    later = notaries.cosigned(notaries.signed(c2.checkpoint.head), *at).note
     told = {"checkpoint_note": later.octets().decode(), "minutes": None}
     assert code(office, "approve", said, **told) is Code.MISSING_MEMBER
     for foreign in (
+        c2.note.with_signatures(later.signatures).octets().decode(),
         notaries.signed(c2.checkpoint.head).note.octets().decode(),
         notaries.signed(c2.checkpoint.head, name="other.example").note.octets().decode(),
         "no note",
@@ -356,3 +360,40 @@ def test_an_entry_comes_with_its_proof_and_checkpoint(office: Office) -> None:
     assert len(proof) == 1
     assert checkpoint is not None
     assert note.parse(checkpoint.encode()) == office.published().note
+
+
+def test_an_enactment_brings_no_vote_that_is_nobodys(office: Office) -> None:
+    # a vote has a name and 64 octets: text that would stand in the log for ever
+    number = office.propose(CHANGE)
+    office.wait(registers.NOTICE + 1)
+    statement = office.approve(number, *registers.ENOUGH)
+    said = office.enactment(number, statement)
+    told = ["ada-12-main-street", base64url.encode(b"x" * 64)]
+    votes = members.array(said["votes"])
+    assert refusal(office, "enact", {**said, "votes": [*votes, told]}) is Reason.NOT_SIGNED
+    assert office.office.enact(said).witnessed
+
+
+def test_no_seat_makes_the_answer_about_votes_long(office: Office) -> None:
+    number = office.propose(CHANGE)
+    for seat in ("council-1", "council-2"):
+        for _ in range(3):
+            office.approve(number, seat)
+    assert len(members.array(office.office.votes(number)["statements"])) == 2
+
+
+def test_a_checkpoint_with_a_clock_of_the_far_future_takes_nothing_down(office: Office) -> None:
+    signed = office.published()
+    late = notaries.cosigned(signed, ("south.example/witness", 1 << 39)).note
+    office.store.keep_checkpoint(late, size=signed.checkpoint.head.size)
+    again = office.restarted()
+    assert again.office.face().log.witnessed is not None
+    again.office.propose(office.proposal(CHANGE), impact_note=IMPACT)
+    told = {"checkpoint_note": late.octets().decode(), "minutes": None}
+    said = again.approval(again.statement(1, late), "council-1")
+    assert refusal(again, "approve", said, **told) is Reason.CHECKPOINT
+
+
+def test_even_times_beyond_every_calendar_can_be_written() -> None:
+    for far in (1 << 39, 1 << 53):
+        assert plain_words.iso(UnixSeconds(far)).startswith("9999")

@@ -39,6 +39,8 @@ GETS = (
     "/v1/register",
     "/v1/proposals",
     "/v1/proposals/1",
+    "/v1/proposals/1?before=2",
+    "/v1/proposals/1/voting",
     "/v1/history",
     "/v1/history?before=2",
     "/v1/entries/0",
@@ -195,7 +197,7 @@ def test_the_matrix_and_the_list_of_pages_hold_every_route(opened: Open) -> None
     matrix = {act(opened, "the seat")[0] for act in MATRIX}
     numbered = {re.sub(r"/\d+", "/{number}", path) for path in matrix}
     assert posts - numbered == {"/v1/routine", "/proposals/{number}/comments"}
-    asked = {re.sub(r"/\d+$", "/{number}", path.partition("?")[0]) for path in GETS}
+    asked = {re.sub(r"/\d+(?=/|$)", "/{number}", path.partition("?")[0]) for path in GETS}
     assert gets - asked == {"/v1/comments/{digest}", "/healthz", "/readyz"}
 
 
@@ -220,6 +222,8 @@ def test_everybody_reads_everything(shared: Open, path: str) -> None:
         "/proposals/٣",
         "/proposals/" + "9" * 400,
         "/v1/proposals/99",
+        "/v1/proposals/99/voting",
+        "/v1/proposals/1?before=x",
         "/v1/entries/99",
         "/v1/entries/x",
         "/v1/comments/00",
