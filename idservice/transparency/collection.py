@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Final
 
-from crypto.errors import CryptoError
+from crypto.errors import CryptoError, Refused
+from crypto.instant import UnixSeconds
 from crypto.log import cosignature
 from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.cosignature import Policy, Witnessed
@@ -99,7 +100,7 @@ class Collector:
             body = AddCheckpoint(old=old, proof=prove(old, new), signed=signed.note)
             try:
                 answer = self._witnesses[key].add_checkpoint(protocol.write_request(body))
-                lines = _believed(answer, signed=signed, witness=key)
+                lines = _believed(answer, signed=signed, witness=key, now=self._clock.now())
             except NotCosigned as refused:
                 if refused.reason is not Reason.CONFLICT or not _follows(refused.size, new):
                     return ()
@@ -113,14 +114,19 @@ class Collector:
 
 
 def _believed(
-    answer: bytes, *, signed: SignedCheckpoint, witness: VerifierKey
+    answer: bytes, *, signed: SignedCheckpoint, witness: VerifierKey, now: UnixSeconds
 ) -> tuple[Signature, ...]:
-    """Keep the lines of this witness alone, if they verify."""
+    """Keep the one line of this witness, if it verifies and its clock is not far from ours.
+
+    What is published stays: one clock that is years ahead would end every notice and every vote.
+    """
     lines = protocol.parse_answer(answer)
     mine = tuple(
         each for each in lines if (each.name, each.key_id) == (witness.name, witness.key_id)
     )
-    cosignature.verify(signed.with_signatures(mine), witness=witness)
+    said = cosignature.verify(signed.with_signatures(mine), witness=witness)
+    if len(said) != 1 or abs(said[0].time - now) > cosignature.SKEW:
+        raise Refused("not one cosignature of this moment")
     return mine
 
 

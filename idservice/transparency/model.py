@@ -113,7 +113,7 @@ class Reason(StrEnum):
 
 
 class NotCosigned(Exception):
-    """A witness's refusal; `size` is that of the head it knows, for `Reason.CONFLICT`."""
+    """A witness's refusal; `size` is that of the head it knows, where another was asked about."""
 
     def __init__(self, reason: Reason, *, size: int | None = None) -> None:
         super().__init__(reason.value)

@@ -89,7 +89,7 @@ def witness_router(desk: WitnessDesk) -> APIRouter:
 
 
 def _refusal(refused: NotCosigned) -> Response:
-    if refused.reason is Reason.CONFLICT:
+    if refused.size is not None:
         size = f"{refused.size}\n"
         return Response(size, _STATUS[refused.reason], {"Content-Type": protocol.SIZE_TYPE})
     return Response(f"{refused.reason}\n", _STATUS[refused.reason], media_type=_TEXT)

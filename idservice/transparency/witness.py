@@ -66,6 +66,8 @@ class WitnessDesk:
         old = known or _NOTHING
         if request.old != old.size:
             raise NotCosigned(Reason.CONFLICT, size=old.size)
+        if new.size == old.size and new != old:
+            raise NotCosigned(Reason.CONFLICT)
         try:
             proof.verify_consistency(old=old, new=new, proof=request.proof)
         except CryptoError as error:

@@ -96,7 +96,7 @@ def test_a_witness_refuses_the_second_root_of_a_size() -> None:
     second = notaries.signed(TreeHead(size=5, root=trees.mth(1, 6)))
     with pytest.raises(NotCosigned) as caught:
         witness.desk.add_checkpoint(request(5, second, ()))
-    assert caught.value.reason is Reason.INCONSISTENT
+    assert caught.value.reason is Reason.CONFLICT
     assert store.heads == {notaries.ORIGIN: trees.head(5)}
     witness.desk.add_checkpoint(request(5, notaries.signed(trees.head(5)), ()))
 

@@ -166,6 +166,16 @@ def test_a_witness_that_answers_something_else_does_not_count(says: bytes) -> No
     assert shown(office).size == 1
 
 
+@pytest.mark.parametrize("wrong", [-1, 1])
+def test_a_witness_whose_clock_is_wrong_is_as_good_as_none(wrong: int) -> None:
+    # what it says would stand in the log for ever, and end every notice and every vote
+    office = log_office.witnessed("first", "second", "third", threshold=2)
+    clock = log_office.MovedClock(office.clock.time + wrong * (cosignature.SKEW + 1))
+    office.witnesses["second"].desk._clock = clock
+    receipt = office.log.append(b"entry", expected=None)
+    assert [each.name for each in receipt.checkpoint.note.signatures if each.name == "second"] == []
+
+
 def test_a_policy_without_anybody_to_ask_is_misuse() -> None:
     office = log_office.witnessed("first", threshold=1)
     assert office.policy is not None

@@ -73,6 +73,7 @@ def test_an_unchanged_head_is_cosigned_again_with_the_present_time(witness: Neig
 
 
 FORGED = TreeHead(size=7, root=trees.mth(1, 8))
+ANOTHER = TreeHead(size=5, root=trees.mth(1, 6))
 EMPTY_FORGED = TreeHead(size=0, root=trees.mth(0, 1))
 OTHER = notaries.signed(trees.head(7), name="other.example/log")
 
@@ -117,6 +118,16 @@ def test_what_is_refused_changes_nothing(
     witness.desk.add_checkpoint(HONEST)
 
 
+def test_another_root_of_the_same_size_is_a_conflict(
+    witness: Neighbour, store: MemoryWitnesses
+) -> None:
+    witness.desk.add_checkpoint(body(0, 5))
+    with pytest.raises(NotCosigned) as caught:
+        witness.desk.add_checkpoint(body(5, 5, signed=notaries.signed(ANOTHER)))
+    assert (caught.value.reason, caught.value.size) == (Reason.CONFLICT, None)
+    assert store.heads == {notaries.ORIGIN: trees.head(5)}
+
+
 def test_a_checkpoint_that_the_log_did_not_sign_is_refused(
     witness: Neighbour, store: MemoryWitnesses
 ) -> None:
@@ -139,7 +150,7 @@ def test_a_checkpoint_that_the_log_did_not_sign_is_refused(
 def test_an_empty_tree_has_the_empty_root(witness: Neighbour, store: MemoryWitnesses) -> None:
     with pytest.raises(NotCosigned) as caught:
         witness.desk.add_checkpoint(body(0, 0, signed=notaries.signed(EMPTY_FORGED)))
-    assert caught.value.reason is Reason.INCONSISTENT
+    assert caught.value.reason is Reason.CONFLICT
     assert store.heads == {}
 
 
