@@ -47,8 +47,10 @@ def _exceeds(picture: Image.Image, size: tuple[int, int]) -> bool:
 
 def _decode(photo: bytes) -> Image.Image:
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(photo), formats=_FORMATS) as source:
-            warnings.simplefilter("ignore")
+        with (
+            warnings.catch_warnings(action="ignore"),
+            Image.open(io.BytesIO(photo), formats=_FORMATS) as source,
+        ):
             if source.width * source.height > _PIXEL_LIMIT:
                 raise CannotPrint("the photo has more than 60 million pixels")
             if max(source.size) > _LONGEST_SHAPE * min(source.size):

@@ -1,4 +1,5 @@
 import io
+import warnings
 
 import pytest
 from PIL import Image
@@ -92,3 +93,13 @@ def test_strip_is_refused(size: tuple[int, int]) -> None:
     Image.new("RGB", size).save(out, "PNG")
     with pytest.raises(CannotPrint, match="strip"):
         portrait.prepare(out.getvalue())
+
+
+def test_decoder_says_nothing_beside_the_picture() -> None:
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01"
+    out = io.BytesIO()
+    Image.new("RGB", (60, 80)).save(out, "JPEG", exif=exif)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        portrait.prepare(out.getvalue())
+    assert not said
