@@ -88,6 +88,7 @@ def test_who_hangs_up_or_interrupts_is_told_nothing(
     assert (done.exit_code, done.stderr) == (code, "")
 
 
+@pytest.mark.threat("T34")
 def test_no_command_leaves_a_core() -> None:
     begin = "from idservice.cli.main import app; app(standalone_mode=False); import resource;"
     done = subprocess.run(

@@ -82,7 +82,8 @@ def test_what_is_typed_is_text(shell):
 
 
 def test_a_passphrase_is_the_octets_of_the_environment_or_of_a_file(shell, tmp_path):
-    assert shell.run("list", passphrase="Stra\udcdfe 12345").exit_code == 0
+    made = shell.run("list", "--receipts", "on", passphrase="Stra\udcdfe 12345")
+    assert made.exit_code == 0
     file = tmp_path / "passphrase"
     file.write_bytes(b"Stra\xdfe 12345\r\n")
     assert shell.run("list", "--passphrase-file", str(file)).exit_code == 0
