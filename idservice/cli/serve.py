@@ -24,8 +24,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-CONCURRENCY = 256
-"""Connections served at once; the next one is answered 503."""
 BACKLOG = 256
 """Connections that may wait to be served."""
 GRACE = 10
@@ -56,7 +54,6 @@ def run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> Non
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        limit_concurrency=CONCURRENCY,
         timeout_keep_alive=5,
         timeout_graceful_shutdown=GRACE,
     )

@@ -29,6 +29,7 @@ ADDRESS: Final = 4096
 """Octets of path and query together."""
 
 PROTECTIVE: Final = (
+    (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -48,9 +49,6 @@ class Hot(Protocol):
     def endpoint(self) -> Endpoint:
         """What answers; a `ServiceError` becomes a problem document."""
         ...
-
-
-_ADDED = ((b"cache-control", b"no-store"), *PROTECTIVE)
 
 
 class Edge:
@@ -140,10 +138,17 @@ async def _send(response: Response, send: Send) -> None:
     await send({"type": "http.response.body", "body": response.body})
 
 
+async def crowded(_scope: Scope, _receive: Receive, send: Send) -> None:
+    """Answer, as an application of its own, a connection that is one too many."""
+    response = problems.problem(Code.UNAVAILABLE)
+    response.headers["Connection"] = "close"
+    await _send(response, send)
+
+
 def _protected(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     said = dict(headers)
     # a page for people says itself which of our own files it loads
-    return [*headers, *[each for each in _ADDED if each[0] not in said]]
+    return [*headers, *[each for each in PROTECTIVE if each[0] not in said]]
 
 
 def _entrance(scope: Scope) -> Response | None:

@@ -1,14 +1,27 @@
-"""HTTP/1.1 as Uvicorn speaks it, an answer's head and body in one write.
+"""HTTP/1.1 as Uvicorn speaks it, an answer's head and body in one write, and an end to waiting.
 
 Two writes are two system calls and two packets: a twentieth of what checking a credential over
 HTTP takes.
+
+A connection on which nothing is being answered has `PATIENCE` seconds to bring a whole head, which
+may have `HEAD` octets after its first piece. What is left of a body that was answered before its
+end is read and forgotten for as long, because a connection that is closed at once may take its
+answer with it. How long a body may take is in `bodies`.
 """
 
 import asyncio
-from typing import Any, cast
+from http import HTTPStatus
+from typing import Any, Final, cast
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from idservice.web import edge
+
+CONNECTIONS: Final = 256
+"""Connections served at once; one more is told so and closed."""
+HEAD: Final = 32 * 1024
+PATIENCE: Final = 15.0
 
 _FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
 """What a head begins with that a body follows; `100 Continue` waits for nothing."""
@@ -48,10 +61,81 @@ class _Held:
 class OneWrite(HttpToolsProtocol):
     """The protocol of one connection."""
 
+    _held: _Held
+    _waiting: asyncio.TimerHandle | None = None
+    _more: int | None = None
+    """Octets that came after the first piece of a head, while it has no end."""
+
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._held = _Held(transport)
         super().connection_made(cast("asyncio.Transport", self._held))
+        if len(self.connections) > CONNECTIONS:
+            self.app = edge.crowded
+        self._wait()
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._go_on()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # a request that came whole, on a connection that has nothing else open, is not looked at
+        if self._waiting or self._more is not None or self._answered() or self._unfinished():
+            self._look(len(data))
+
+    def _look(self, octets: int) -> None:
+        """See that what is slow comes to an end."""
+        if self._held.is_closing():
+            return
+        if not self._unfinished():
+            self._more = None
+        elif self._more is None:
+            self._more = 0
+        else:
+            self._more += octets
+            if self._more > HEAD:
+                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if not self._answered():
+            self._go_on()
+        elif self._waiting is None:
+            self._wait()
+
+    def _answered(self) -> bool:
+        """Say whether nothing is being answered."""
+        return bool(getattr(self.cycle, "response_complete", True))
+
+    def _unfinished(self) -> bool:
+        """Say whether a head has begun and has no end."""
+        return bool(self.scope) and "method" not in self.scope
+
+    def _wait(self) -> None:
+        self._waiting = self.loop.call_later(PATIENCE, self._held.close)
+
+    def _go_on(self) -> None:
+        if self._waiting is not None:
+            self._waiting.cancel()
+            self._waiting = None
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HTTPStatus.BAD_REQUEST)
+
+    def _refuse(self, status: HTTPStatus) -> None:
+        """Answer what is no request, and close."""
+        headers = (
+            *self.server_state.default_headers,
+            *edge.PROTECTIVE,
+            (b"content-length", b"0"),
+            (b"connection", b"close"),
+        )
+        lines = (b"%s: %s\r\n" % each for each in headers)
+        self._held.write(
+            b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, status.phrase.encode(), b"".join(lines))
+        )
+        self._held.close()
 
     @override
     def on_response_complete(self) -> None:

@@ -1,4 +1,7 @@
-"""What goes over the wire, write by write: an answer in one, whatever kind of answer it is."""
+"""What goes over the wire, write by write: an answer in one, whatever kind of answer it is.
+
+And what comes to an end: heads, and waiting for them.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -9,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from uvicorn.server import ServerState
 
+from idservice.web import edge, one_write
 from idservice.web.one_write import OneWrite
 
 POST = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n"
@@ -40,8 +44,14 @@ class Wire(asyncio.Transport):
         """Read on."""
 
 
-def talk(answer: Callable[[Request], Awaitable[Response]], *sent: bytes) -> Wire:
-    """Send octets, letting the application work after each, and return what came back."""
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def talk(answer: Answer, *sent: bytes, state: ServerState | None = None, end: bool = False) -> Wire:
+    """Send octets, letting the application work after each, and return what came back.
+
+    With `end`, send the last of them again and again until the connection is closed.
+    """
 
     async def app(scope, receive, send):  # type: ignore[no-untyped-def]
         response = await answer(Request(scope, receive))
@@ -50,12 +60,19 @@ def talk(answer: Callable[[Request], Awaitable[Response]], *sent: bytes) -> Wire
     async def play() -> Wire:
         config = uvicorn.Config(app, http=OneWrite, lifespan="off", log_config=None)
         config.load()
-        protocol = OneWrite(config, ServerState(), app_state={})
+        protocol = OneWrite(config, state or ServerState(), app_state={})
         wire = Wire()
         protocol.connection_made(wire)
         for octets in sent:
+            if wire.closed:
+                break
             protocol.data_received(octets)
             await asyncio.sleep(0.05)
+        async with asyncio.timeout(20 if end else None):
+            while end and not wire.closed:
+                protocol.data_received(sent[-1])
+                await asyncio.sleep(0.01)
+        protocol.connection_lost(ConnectionError())
         return wire
 
     return asyncio.run(play())
@@ -115,3 +132,68 @@ def test_what_is_closed_has_said_what_it_had_to_say() -> None:
     assert len(wire.written) == 1
     assert talk(plain, b"nonsense\r\n\r\n").written[0].startswith(b"HTTP/1.1 400")
     assert talk(broken, GET).closed
+
+
+def protected(answer: bytes) -> bool:
+    return all(b"%s: %s\r\n" % each in answer for each in edge.PROTECTIVE)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [b""],
+        [b"\r\n"],
+        [b"GET / HTTP/1.1\r\nx: ", b"a"],
+        [GET, b"\r\n"],
+        [GET, b"GET / HTTP/1.1\r\nx: ", b"a"],
+        [POST.replace(b"length: 2", b"length: 9999") + b"\r\n", b"a"],
+    ],
+    ids=["nothing", "empty lines", "head", "later empty lines", "later head", "answered body"],
+)
+def test_who_brings_no_request_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch, sent: list[bytes]
+) -> None:
+    monkeypatch.setattr(one_write, "PATIENCE", 0.2)
+    wire = talk(nothing, *sent, end=True)
+    assert len(wire.written) == sum(each.endswith(b"\r\n\r\n") for each in sent)
+
+
+def test_an_answer_may_take_longer_than_a_head(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_write, "PATIENCE", 0.1)
+
+    async def slow(request: Request) -> Response:
+        await asyncio.sleep(0.3)
+        return await plain(request)
+
+    wire = talk(slow, GET[:9], GET[9:] + GET[:9], *[b""] * 8)
+    assert [each.startswith(b"HTTP/1.1 200") for each in wire.written] == [True]
+
+
+def test_a_head_without_end_is_refused() -> None:
+    many = [b"x: " + b"a" * 8000 + b"\r\n"] * (one_write.HEAD // 8000 + 1)
+    wire = talk(plain, GET[:-2], *many, b"\r\n")
+    assert wire.written[0].startswith(b"HTTP/1.1 431 ")
+    assert protected(wire.written[0])
+    assert wire.closed
+    pieces = [GET + GET[:-2], GET[-2:] + GET[:-2]] * 2
+    wire = talk(plain, *pieces, GET[-2:] + b"x" * one_write.HEAD)
+    assert b"HTTP/1.1 431 " not in b"".join(wire.written)
+
+
+def test_what_is_no_request_is_answered_as_protected_as_all() -> None:
+    wire = talk(plain, b"nonsense\r\n\r\n")
+    assert len(wire.written) == 1
+    assert protected(wire.written[0])
+    assert wire.closed
+
+
+def test_one_connection_too_many_is_told_and_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(one_write, "CONNECTIONS", 1)
+    state = ServerState()
+    assert talk(plain, GET, state=state).written[0].startswith(b"HTTP/1.1 200")
+    state.connections.add(None)  # type: ignore[arg-type]  # somebody else
+    wire = talk(plain, GET, state=state)
+    assert wire.written[0].startswith(b"HTTP/1.1 503")
+    assert b"\r\nretry-after: " in wire.written[0]
+    assert protected(wire.written[0])
+    assert wire.closed
