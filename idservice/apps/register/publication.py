@@ -36,6 +36,12 @@ BUNDLE: Final = Path("issuer", "bundle.json")
 WHOLE: Final = 64
 """Up to so many entries a bundle carries the whole log, and needs no summary."""
 
+MOST_AFTER: Final = 1000
+"""Entries since a summary, such as comments, that a bundle carries until another one is due."""
+
+MOST_A_DAY: Final = 1440
+"""Versions; no city publishes more than one a minute for long."""
+
 MOST_EARLIER: Final = 1024
 """Earlier bundles from which a reader goes on without another proof."""
 
@@ -52,9 +58,10 @@ class Publisher:
 class _Before:
     """What the next bundle takes from the one that is published."""
 
-    sizes: tuple[int, ...]
+    sizes: Sequence[int]
     """Of its checkpoint and of those of earlier bundles."""
-    seen: Seen
+    version: int
+    seen: Seen | None
 
 
 def publish(folder: Path, held: CityLog, publisher: Publisher, *, now: UnixSeconds) -> Loaded:
@@ -67,20 +74,20 @@ def publish(folder: Path, held: CityLog, publisher: Publisher, *, now: UnixSecon
         UnusableSettings: nobody would accept it; the one before stays.
     """
     _summarise(held)
-    head, in_force, before = held.cosigned(anew=False), held.in_force(), _before(folder)
-    signed = _signed(publisher, in_force, before, now=now)
-    earlier = before.sizes if before else ()
+    head, in_force = held.cosigned(anew=False), held.in_force()
+    before = _before(folder) or _lost(in_force, now=now)
+    signed = _signed(publisher, in_force, version=before.version + 1, now=now)
     try:
         data = bundle.write(
             signed,
             entries=held.entries,
             head=head.note,
-            earlier=[each for each in earlier if each < head.checkpoint.head.size],
+            earlier=[each for each in before.sizes if each < head.checkpoint.head.size],
         )
         loaded = bundle.load(
             data,
             pin=held.register.scope.charter,
-            seen=before.seen if before else None,
+            seen=before.seen,
             now=now,
         )
     except CryptoError as error:
@@ -104,7 +111,9 @@ def read(folder: Path, *, now: UnixSeconds) -> Loaded:
 def _summarise(held: CityLog) -> None:
     """Say in the log what is in force, so that a bundle may leave the rest out."""
     register = held.register
-    if register.size < WHOLE or register.summarised_from is not None:
+    since = register.summarised_from
+    recent = since is not None and register.size - since <= MOST_AFTER
+    if register.size < WHOLE or recent:
         return
     head = held.cosigned(anew=False)
     witnessed = cosignature.verify_quorum(
@@ -113,10 +122,7 @@ def _summarise(held: CityLog) -> None:
     held.append(Summary(checkpoint=head.note, state=register.state(at=witnessed.latest)))
 
 
-def _signed(
-    publisher: Publisher, in_force: InForce, before: _Before | None, *, now: UnixSeconds
-) -> bytes:
-    version = before.seen.version + 1 if before else 1
+def _signed(publisher: Publisher, in_force: InForce, *, version: int, now: UnixSeconds) -> bytes:
     said: JsonObject = {
         **_payload(publisher.city, in_force, now=now),
         "version": version,
@@ -165,8 +171,16 @@ def _before(folder: Path) -> _Before | None:
         raise UnusableSettings(f"{BUNDLE.name} is not what was published") from error
     return _Before(
         sizes=_sizes(earlier, head),
+        version=version,
         seen=Seen(head=head, bundle=hashlib.sha256(data).digest(), version=version),
     )
+
+
+def _lost(in_force: InForce, *, now: UnixSeconds) -> _Before:
+    """Go on where no bundle is left, or none was: above every version that a reader has seen."""
+    days = (period.day(now) - in_force.charter.adopted).days
+    sizes = range(max(1, in_force.size - MOST_EARLIER), in_force.size)
+    return _Before(sizes=sizes, version=max(0, days) * MOST_A_DAY, seen=None)
 
 
 def _head(text: str) -> TreeHead:

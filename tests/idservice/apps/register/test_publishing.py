@@ -253,6 +253,44 @@ def test_a_log_of_many_entries_is_summarised(
     assert city.publish().in_force.stopped(now=NOW) is Stopped.SUSPENDED
 
 
+def test_comments_since_a_summary_make_no_bundle_long(
+    city: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "WHOLE", 8)
+    monkeypatch.setattr(publication, "MOST_AFTER", 4)
+    with city.opened() as held:
+        digest = city.road(held).propose(new_policy(city))
+    city.publish()
+    for portion, due in ((range(3), False), (range(3, 4), True)):
+        with city.opened() as held:
+            since = held.register.summarised_from
+            for each in portion:
+                said = entry.comment_digest("Why?", salt=bytes([each]) * 32)
+                held.append(entry.Comment(proposal=digest, comment=said))
+        city.publish()
+        with city.opened() as held:
+            assert (held.register.summarised_from != since) is due
+
+
+def test_a_bundle_that_was_lost_is_followed_by_one_that_readers_take_over(
+    city: Registered,
+) -> None:
+    assert city.first is not None
+    for _ in range(3):
+        city.publish()
+    city.wait(DAY)
+    with city.opened() as held:
+        announcing.log_missing(held, [next_key(city)], root=city.made.root_key)
+    last = city.publish()
+    (city.folder / publication.BUNDLE).unlink()
+    with city.opened() as held:
+        city.road(held).propose(new_policy(city))
+    assert city.publish().trust.version > last.trust.version
+    data = (city.folder / publication.BUNDLE).read_bytes()
+    for seen in (city.first.seen, last.seen):
+        bundle.load(data, pin=None, seen=seen, now=city.clock.now())
+
+
 def test_one_command_at_a_time_has_the_log(city: Registered) -> None:
     with (
         city.opened(),
