@@ -75,7 +75,7 @@ class Entitlement:
         return cls(
             person=claims.from_record(_object(content.get("person")), today=today),
             handle=Handle(base64url.decode(_text(content, "handle"))),
-            enrolled_until=date.fromisoformat(_text(content, "enrolled_until")),
+            enrolled_until=_day(content, "enrolled_until"),
             period=Period(period),
             configuration=_text(content, "configuration"),
             renewal=content.get("renewal") is True,
@@ -156,7 +156,7 @@ class Authorisation:
             raise Malformed("attempts")
         return cls(
             entitlement=Entitlement.parse(content.get("entitlement"), today=today),
-            day=date.fromisoformat(_text(content, "day")),
+            day=_day(content, "day"),
             attempts=tuple(_attempt(_object(entry)) for entry in attempts),
         )
 
@@ -270,3 +270,10 @@ def _text(content: JsonObject, name: str) -> str:
     if not isinstance(value, str):
         raise Malformed("a text is missing")
     return value
+
+
+def _day(content: JsonObject, name: str) -> date:
+    try:
+        return date.fromisoformat(_text(content, name))
+    except ValueError as error:
+        raise Malformed("a day is missing") from error

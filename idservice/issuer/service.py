@@ -103,9 +103,10 @@ class Issuer:
     def token(self, request: TokenRequest) -> offer.Secret:
         """Trade a pre-authorized code for an access token, once.
 
-        The try is counted before anything is opened. Unknown, used, expired, locked and wrong
-        look the same. Only codes that exist and have tries left count towards the cap, so that
-        nobody can use it up with codes that were guessed, or with one that was photographed.
+        The try is counted before anything is opened. Unknown, used, expired, locked, wrong and
+        made up by a clerk's role look the same. Only codes that exist and have tries left count
+        towards the cap, so that nobody can use it up with codes that were guessed, or with one
+        that was photographed.
 
         Raises:
             ServiceError: `invalid_grant`; `invalid_request` where a transaction code is expected
@@ -121,9 +122,9 @@ class Issuer:
             raise ServiceError(Code.INVALID_GRANT)
         try:
             content = offer.unseal(sealed, secret=request.code)
+            opened = Offer.parse(content, today=period.day(now))
         except CryptoError as error:
             raise ServiceError(Code.INVALID_GRANT) from error
-        opened = Offer.parse(content, today=period.day(now))
         _check_transaction_code(opened.transaction_code, request.transaction_code)
         token = offer.new_token(random_bytes=stores.random_bytes)
         authorisation = Authorisation(entitlement=opened.entitlement, day=period.day(now))

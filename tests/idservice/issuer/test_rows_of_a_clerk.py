@@ -2,15 +2,22 @@
 
 import pytest
 
-from crypto.sealed import handle
+from crypto.sealed import handle, offer
 from crypto.sealed.handle import Slip
 from idservice import catalogue
+from idservice.errors import Code, ServiceError
+from idservice.issuer import model
+from idservice.issuer.protocol import TokenRequest
 from idservice.period import Period
 from tests.fakes import city as cities
 from tests.fakes import issuer_office as offices
 from tests.fakes.issuer_office import Office, Resident
 
 BEYOND_ANY_LIST = 1 << 31
+UNTIL_SOON = (
+    b'{"entitlement": {"period": 7, "person": {"resident": true}, "handle": "",'
+    b' "enrolled_until": "soon"}}'
+)
 
 
 @pytest.fixture
@@ -92,3 +99,25 @@ def test_row_with_a_past_period_is_not_reaped_to_make_place_for_another(
         assert unit.index_row(key) is not None
     office.issuer.withdraw(slip)
     assert office.withdrawn() == tuple(sorted(resident.indices()))
+
+
+@pytest.mark.threat("T89")
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"no JSON",
+        b"{}",
+        b'{"entitlement": {"period": 7, "person": {"resident": false}}}',
+        b'{"entitlement": {"period": 7, "person": {"resident": true}, "handle": ""}}',
+        UNTIL_SOON,
+    ],
+)
+def test_offer_that_was_made_up_is_like_none(office: Office, content: bytes) -> None:
+    code = offer.code(offer.new_reference(random_bytes=office.random_bytes))
+    office.stores.pending.add_offer(
+        offer.row_key(code),
+        sealed=offer.seal(content, secret=code, random_bytes=office.random_bytes),
+        slot=model.slot(office.clock.now(), lifetime=model.LIFETIME),
+    )
+    with pytest.raises(ServiceError, match=Code.INVALID_GRANT):
+        office.issuer.token(TokenRequest(code=code, transaction_code=None))
