@@ -20,7 +20,6 @@ from crypto.log.cosignature import Witnessed
 from idservice.complaints import over_asking
 from idservice.complaints.over_asking import Excess, Kind
 from idservice.governance import plain_words
-from idservice.governance.journal import Standing
 from idservice.governance.model import Comment, CountedComplaint, Digest
 from idservice.governance.plain_words import Rows
 from idservice.governance.view import (
@@ -66,8 +65,8 @@ class Known:
     """What is published."""
     checkpoints: Sequence[Witnessed]
     """Those that were kept: the first that contains an entry tells its time."""
-    standing: Standing | None
-    """What is published, with what its entries mean: while one is logged, both lag behind."""
+    in_force: state.InForce | None
+    """By what is published; None where too few witnesses vouch for it."""
     comments: Mapping[Digest, Comment] = field(repr=False)
     documents: Mapping[Digest, str] = field(repr=False)
     complaints: Sequence[CountedComplaint]
@@ -178,18 +177,9 @@ class _Told:
         place = bisect_right(self._sizes, number)
         return self._times[place] if place < len(self._times) else None
 
-    def _in_force(self) -> state.InForce | None:
-        standing = self._known.standing
-        if standing is None:
-            return None
-        try:
-            return standing.register.in_force(standing.head, now=self._known.now)
-        except CryptoError:
-            return None
-
     def issuing(self) -> str:
         """Say whether cards are issued."""
-        found = self._in_force()
+        found = self._known.in_force
         if found is None:
             return _UNWITNESSED
         stopped = found.stopped(now=self._known.now)
@@ -197,7 +187,7 @@ class _Told:
 
     def in_force(self) -> Iterator[InForce]:
         """Return what holds, by its subject."""
-        found = self._in_force()
+        found = self._known.in_force
         if found is None:
             return
         for _, record in sorted(found.records.items()):

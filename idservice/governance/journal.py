@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from crypto.errors import CryptoError, Refused
+from crypto.instant import UnixSeconds
 from crypto.log import note, partial, tree
 from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.cosignature import Witnessed
@@ -23,7 +24,7 @@ from idservice.governance.model import Logged, NotLogged
 from idservice.register import entry, fold, wire
 from idservice.register.entry import Digest, Summary
 from idservice.register.fold import Register
-from idservice.register.state import Course, Reason
+from idservice.register.state import Course, InForce, Reason
 
 _TRIES: Final = 4
 
@@ -42,6 +43,13 @@ class Standing:
 
     register: Register
     head: SignedCheckpoint
+
+    def in_force(self, *, now: UnixSeconds) -> InForce | None:
+        """Return what holds, None where too few witnesses vouch for it."""
+        try:
+            return self.register.in_force(self.head, now=now)
+        except CryptoError:
+            return None
 
 
 class Journal:

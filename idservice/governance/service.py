@@ -112,16 +112,17 @@ class RegisterOffice:
         key = (snapshot.register.size, *notes, self._changes)
         with self._lock:
             if self._face is None or self._face[0] != key:
+                now = self._clock.now()
                 known = Known(
                     register=snapshot.register,
                     entries=snapshot.entries,
                     head=head,
                     checkpoints=self._journal.kept(),
-                    standing=standing,
+                    in_force=None if standing is None else standing.in_force(now=now),
                     comments=self._store.comments(),
                     documents=self._store.documents(),
                     complaints=self._store.complaints(),
-                    now=self._clock.now(),
+                    now=now,
                 )
                 self._face = key, courses.face(known)
             return self._face[1]
