@@ -25,8 +25,8 @@ def check(path: Path, *, replace: bool) -> None:
     """
     if not replace and os.path.lexists(path):
         raise CannotWrite("the output file exists already; --force replaces it")
-    if path.is_dir():
-        raise CannotWrite("the output file is a folder")
+    if path.exists() and not (path.is_file() or path.is_symlink()):
+        raise CannotWrite("the output file is a folder or a device")
     try:
         if not path.parent.is_dir():
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))

@@ -164,7 +164,9 @@ def ask(city: str, *, photo: bytes | None, today: date) -> Person:
 
     Raises:
         NotEnrolled: no resident, or no guardian where there must be one.
+        CannotPrint: the picture cannot be read; nothing has been asked then.
     """
+    drawn = None if photo is None else claims.portrait_claim(portrait.prepare(photo))
     typer.echo("Look at papers, copy none. Only residence is needed; Enter leaves a line out.\n")
     if not typer.confirm(f"Does the person live in {city}?", default=False):
         raise NotEnrolled("the card is for residents")
@@ -179,8 +181,7 @@ def ask(city: str, *, photo: bytes | None, today: date) -> Person:
     record["address"] = {
         name: _answer(name, question, today, inside="address") for name, question in _ADDRESS
     }
-    if photo is not None:
-        record["portrait"] = claims.portrait_claim(portrait.prepare(photo))
+    record["portrait"] = drawn
     return claims.from_record(record, today=today)
 
 

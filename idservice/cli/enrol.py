@@ -220,7 +220,7 @@ def _print(told: _Printing) -> None:
     if told.out != _STANDARD:
         output.write(told.out, paper, replace=told.force)
         typer.echo(json.dumps({"printed": True}) if told.as_json else _PRINTED)
-    elif sys.stdout.isatty():
+    elif sys.stdout is None or sys.stdout.isatty():
         raise _Misuse("a PDF is not for a terminal; give --out PDF, or a pipe to a printer")
     else:
         sys.stdout.buffer.write(paper)

@@ -180,7 +180,12 @@ def file_is_a_folder(folder: Path) -> Path:
     return folder / "sheet.pdf"
 
 
-@pytest.mark.parametrize("place", [folder_is_missing, file_is_a_folder])
+def file_is_a_device(folder: Path) -> Path:
+    os.mkfifo(folder / "sheet.pdf")
+    return folder / "sheet.pdf"
+
+
+@pytest.mark.parametrize("place", [folder_is_missing, file_is_a_folder, file_is_a_device])
 def test_sheet_that_cannot_be_written_stops_before_anybody_is_enrolled(
     issuer: Path, tmp_path: Path, place: Callable[[Path], Path]
 ) -> None:
@@ -316,6 +321,17 @@ def test_interview_asks_only_what_is_in_the_catalogue(issuer: Path) -> None:
         assert question in asked
     for never in ("passport", "nationality", "security", "born in", "phone"):
         assert never not in asked.lower()
+
+
+def test_photo_that_cannot_be_read_is_said_before_anything_is_asked(
+    issuer: Path, tmp_path: Path
+) -> None:
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(b"no picture")
+    answer = run("--folder", issuer, "--photo", photo, given="")
+    assert answer.exit_code == 1
+    assert "photo" in answer.output
+    assert "live in" not in answer.output
 
 
 def test_everything_but_residence_may_be_left_out(issuer: Path) -> None:

@@ -96,6 +96,20 @@ def test_card_goes_to_a_pipe_without_any_file(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["temporary"]
 
 
+def test_closed_output_is_said(record: Path) -> None:
+    command = f"import sys; sys.stdout = None; {_BY_ITSELF}"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "--print", str(record), "--out", "-"],
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+
+
+_BY_ITSELF = (
+    "import typer; from idservice.cli import enrol; a = typer.Typer(); enrol.register(a); a()"
+)
 _WITH_NOTHING_WRITABLE = """
 import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
