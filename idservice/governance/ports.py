@@ -63,6 +63,10 @@ class RegisterStore(Protocol):
         """Keep a comment's text and salt; the same one again changes nothing."""
         ...
 
+    def comment(self, digest: Digest) -> Comment | None:
+        """Return a comment that is still there."""
+        ...
+
     def comments(self) -> Mapping[Digest, Comment]:
         """Return the comments that are still there."""
         ...

@@ -166,7 +166,7 @@ class RegisterOffice:
 
     def comment_kept(self, digest: Digest) -> Comment | None:
         """Return a comment that still stands, with the salt by which it can be checked."""
-        return self._store.comments().get(digest)
+        return self._store.comment(digest)
 
     # what seats do; their signatures are in the entries
 

@@ -70,6 +70,13 @@ class SqlRegister:
                 .on_conflict_do_nothing()
             )
 
+    def comment(self, digest: Digest) -> Comment | None:
+        """Return a comment that is still there."""
+        query = sa.select(COMMENTS).where(COMMENTS.c.digest == digest)
+        with engine.read(self._database) as connection:
+            row = connection.execute(query).one_or_none()
+        return None if row is None else Comment(salt=bytes(row.salt), text=row.text)
+
     def comments(self) -> Mapping[Digest, Comment]:
         """Return the comments that are still there."""
         with engine.read(self._database) as connection:

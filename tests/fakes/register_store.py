@@ -19,6 +19,9 @@ class MemoryRegister:
     def keep(self, comment: Comment) -> None:
         self.kept[comment.digest] = comment
 
+    def comment(self, digest: Digest) -> Comment | None:
+        return self.kept.get(digest)
+
     def comments(self) -> Mapping[Digest, Comment]:
         return dict(self.kept)
 

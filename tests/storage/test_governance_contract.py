@@ -66,6 +66,7 @@ def test_a_comment_is_kept_once_and_found_by_its_digest(store: RegisterStore) ->
     for each in (first, second, first):
         store.keep(each)
     assert store.comments() == {first.digest: first, second.digest: second}
+    assert store.comment(second.digest) == second
 
 
 def test_what_is_erased_is_gone_and_the_rest_stays(store: RegisterStore) -> None:
@@ -75,6 +76,7 @@ def test_what_is_erased_is_gone_and_the_rest_stays(store: RegisterStore) -> None
     store.erase([first.digest])
     store.erase([first.digest])
     assert store.comments() == {second.digest: second}
+    assert store.comment(first.digest) is None
 
 
 def test_official_texts_are_kept_by_their_digest(store: RegisterStore) -> None:
