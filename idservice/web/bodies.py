@@ -103,8 +103,8 @@ async def read_json(request: Request, *, limit: int = SINGLE) -> canonical_json.
     """Read a JSON object, strictly.
 
     Raises:
-        ServiceError: as `read`; `too_large` for more than `VALUES` values; `bad_json` for anything
-            but one strict JSON object.
+        ServiceError: as `read`; `bad_json` for anything but one strict JSON object of fewer than
+            `VALUES` values.
     """
     body = await read(request, limit=limit, media_types=_JSON)
     if len(body) > VALUES:
@@ -121,7 +121,7 @@ def _check_values(body: bytes) -> None:
     By `replace`, which finds a rare octet ten times as fast as `count` does.
     """
     if sum(len(body) - len(body.replace(mark, b"", VALUES)) for mark in _BEFORE_VALUES) >= VALUES:
-        raise ServiceError(Code.TOO_LARGE)
+        raise ServiceError(Code.BAD_JSON)
 
 
 async def read_form(request: Request, *, limit: int = SINGLE) -> dict[str, str]:

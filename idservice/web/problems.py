@@ -16,7 +16,7 @@ from idservice.errors import Code
 
 _TABLE: Final[Mapping[Code, tuple[int, str]]] = MappingProxyType(
     {
-        Code.BAD_JSON: (400, "The body is not strict JSON."),
+        Code.BAD_JSON: (400, "The body is not strict JSON, or has too many values."),
         Code.MISSING_MEMBER: (422, "A member is missing or has the wrong type."),
         Code.TOO_LARGE: (413, "The body is larger than this address accepts."),
         Code.UNSUPPORTED_MEDIA_TYPE: (415, "The body has the wrong media type or is encoded."),

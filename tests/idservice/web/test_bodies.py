@@ -107,7 +107,7 @@ def test_more_values_than_a_batch_needs_are_not_even_read(piece: bytes) -> None:
     few = b'{"items":[' + piece * 1000 + b"1]}"
     assert read_json([JSON], few, limit=bodies.BATCH)
     many = b'{"items":[' + piece * (bodies.VALUES // 2) + piece * (bodies.VALUES // 2) + b"1]}"
-    assert refusal([JSON], many, limit=bodies.BATCH) is Code.TOO_LARGE
+    assert refusal([JSON], many, limit=bodies.BATCH) is Code.BAD_JSON
 
 
 def test_body_that_never_arrives_is_an_invalid_request(monkeypatch: pytest.MonkeyPatch) -> None:
