@@ -18,7 +18,7 @@ from crypto.instant import UnixSeconds
 from crypto.log import cosignature, partial, tree
 from crypto.log.checkpoint import SignedCheckpoint
 from crypto.log.cosignature import Witnessed
-from crypto.log.note import Note
+from crypto.log.note import Note, VerifierKey
 from idservice.register import entry, state, wire
 from idservice.register.approval import Scope
 from idservice.register.change import (
@@ -67,6 +67,11 @@ class Register:
     def charter(self) -> Charter:
         """The charter that holds after these entries."""
         return self._ledger.charter
+
+    @property
+    def witnesses(self) -> frozenset[VerifierKey]:
+        """Everybody whom a charter of this register ever named: nobody else signs in an entry."""
+        return frozenset(each.key for _, one in self._ledger.charters for each in one.witnesses)
 
     @property
     def refusals(self) -> tuple[Refusal, ...]:

@@ -108,6 +108,7 @@ def assemble(settings: RegisterSettings, *, clock: Clock, random_bytes: RandomBy
             office.open(pin=settings.pin)
         except model.Unusable as error:
             raise UnusableSettings(str(error)) from error
+        _check_witnesses(settings, office)
         return Parts(
             office=office, log=log_parts.log, rewrite=store.rewrite, close=stack.pop_all().close
         )
@@ -118,6 +119,13 @@ def _begin(book: Book, settings: RegisterSettings) -> None:
     if not book.size():
         with contextlib.suppress(ports.Waiting, ports.Overtaken):
             book.append(settings.charter, expected=0)
+
+
+def _check_witnesses(settings: RegisterSettings, office: RegisterOffice) -> None:
+    """Refuse to ask a witness whose line would keep every checkpoint out of the entries."""
+    policy, named = settings.log.policy, office.snapshot().register.witnesses
+    if policy is not None and not named.issuperset(policy.witnesses):
+        raise UnusableSettings("the log's settings name a witness that the charter does not")
 
 
 def _database(url: str, stack: contextlib.ExitStack) -> Engine:

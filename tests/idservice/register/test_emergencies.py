@@ -143,6 +143,7 @@ def test_emergencies_give_nothing_back_and_are_the_same_offline(acts: list[Act])
         base = max(0, before.version(said.subject) - back)
         city.decide(said, seats=seats, base=base, until=None if said is OTHER else until)
         if seats is FEW or isinstance(said, Drop | SuspendIssuing):
+            assert stopped(city) or not before.stopped(now=UnixSeconds(city.now))
             for later in (0, 15 * DAY):
                 city.wait(later)
                 assert city.in_force().policies.items() <= before.policies.items()

@@ -1,5 +1,6 @@
 """The register's process: the bundle that it holds complaints against, and its log as a port."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -7,14 +8,18 @@ import pytest
 from crypto.encoding import canonical_json
 from crypto.errors import Refused
 from crypto.instant import UnixSeconds
+from idservice.apps.governance import process
+from idservice.apps.governance import settings as folder_settings
 from idservice.apps.governance.book import Book
 from idservice.apps.governance.process import CityFolder
+from idservice.apps.settings import UnusableSettings
+from idservice.clock import SystemClock
 from idservice.errors import ServiceError
 from idservice.governance import ports
 from idservice.register import entry
 from idservice.transparency import model
 from tests.fakes import city as cities
-from tests.fakes import log_office, registers, trees
+from tests.fakes import log_office, notaries, register_folder, registers, trees
 from tests.fakes.log_office import MovedClock
 
 
@@ -52,3 +57,17 @@ def test_the_log_is_a_book_of_the_register() -> None:
     with pytest.raises(ServiceError):
         book.append(b"x" * (model.LONGEST_ENTRY + 1), expected=2)
     assert UnixSeconds(book.size()) == 2
+
+
+def test_a_witness_that_no_charter_names_is_not_asked(tmp_path: Path) -> None:
+    made = register_folder.make(tmp_path / "city")
+    told = folder_settings.read(made.path, environ={})
+    process.assemble(told, clock=SystemClock(), random_bytes=cities.chance("register")).close()
+    file = made.path / "log" / "log.json"
+    log = json.loads(file.read_bytes())
+    stranger = notaries.witness_key("stranger.example/witness").text
+    log["witnesses"].append({"key": stranger, "address": "https://stranger.example"})
+    file.write_text(json.dumps(log))
+    told = folder_settings.read(made.path, environ={})
+    with pytest.raises(UnusableSettings, match="charter does not"):
+        process.assemble(told, clock=SystemClock(), random_bytes=cities.chance("register"))
