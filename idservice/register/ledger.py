@@ -173,9 +173,7 @@ class Turn:
         digest = entry.entry_digest(octets)
         if digest in self.ledger.courses:
             raise NotCounted(Reason.DUPLICATE)
-        fits = entry.fits(each.change, until=each.in_force_until, board=self.ledger.charter)
-        if not fits or each.enact_by > each.in_force_until:
-            raise NotCounted(Reason.TOO_LONG)
+        self._check_fits(each)
         message = approval.proposal_message(each, scope=self.ledger.scope)
         self._check_seat(each.vote, message)
         self._check_base(each.change, each.base)
@@ -234,6 +232,7 @@ class Turn:
         else:
             self._check_notice(course, each.c1, c2, index)
         self._check_time(proposal, c2)
+        self._check_fits(proposal)  # the charter may end sooner than it did then
         if self.ledger.whole:
             self._check_heard(self.ledger.told_all(course), each.statement, c2)
         strength, seats = approval.check(
@@ -260,6 +259,12 @@ class Turn:
         """Check that the votes are neither too late nor held back, as far as the log knows."""
         if c2.latest >= end_of(proposal.enact_by) or self.ledger.told > c2.latest + FRESH:
             raise NotCounted(Reason.TOO_LATE)
+
+    def _check_fits(self, each: Proposal) -> None:
+        """Check that it does not outlive what it rests on."""
+        fits = entry.fits(each.change, until=each.in_force_until, board=self.ledger.charter)
+        if not fits or each.enact_by > each.in_force_until:
+            raise NotCounted(Reason.TOO_LONG)
 
     def _check_heard(self, course: Course, said: Statement, c2: Witnessed) -> None:
         """Check that those who voted had all comments, and that they were answered."""

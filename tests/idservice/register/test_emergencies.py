@@ -34,10 +34,24 @@ def stopped(city: City) -> Stopped | None:
     return city.in_force().stopped(now=UnixSeconds(city.now))
 
 
-def enact(city: City, proposal: Digest, *, c1: note.Note | None = None) -> None:
+def enact(
+    city: City,
+    proposal: Digest,
+    *,
+    c1: note.Note | None = None,
+    seats: tuple[str, ...] = ENOUGH,
+) -> None:
     c2 = city.note()
     statement = city.statement(proposal, c2)
-    city.enact(statement, c1=c1, c2=c2, votes=city.votes(statement, ENOUGH))
+    city.enact(statement, c1=c1, c2=c2, votes=city.votes(statement, seats))
+
+
+def test_emergency_quorum_confirms_nothing() -> None:
+    city = City()
+    proposal = city.decide(SuspendIssuing(), seats=FEW)
+    city.wait(DAY)
+    enact(city, proposal, seats=FEW)
+    assert reasons(city) == [Reason.OVER]
 
 
 def test_what_the_board_dropped_is_not_revived_by_an_emergency() -> None:
@@ -52,7 +66,7 @@ def test_what_the_board_dropped_is_not_revived_by_an_emergency() -> None:
 def test_emergency_is_no_veto_and_keeps_its_time() -> None:
     city = City(founding=FOUNDED)
     renewed = registers.policy_change(place="Another branch")
-    proposal, c1 = city.propose(renewed, base=1), None
+    proposal = city.propose(renewed, base=1)
     c1 = city.note()
     city.wait(NOTICE)
     for base in (1, 2):
