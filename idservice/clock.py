@@ -1,9 +1,12 @@
 """The only reader of the time."""
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 from crypto.instant import UnixSeconds
+
+FARTHEST: Final = 10 * 365 * 86_400
+"""Seconds by which a demonstration may be moved at most, either way."""
 
 
 class Clock(Protocol):

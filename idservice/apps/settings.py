@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crypto.errors import CryptoError
+from idservice.clock import FARTHEST
 from idservice.verification import trust
 
 DATABASE = "IDSERVICE_DATABASE"
@@ -130,6 +131,8 @@ def check_base_url(base_url: str) -> None:
 
 
 def _check_offset(offset: int, *, base_url: str, demonstration: bool) -> None:
+    if abs(offset) > FARTHEST:
+        raise UnusableSettings("--clock-offset is ten years at most")
     if offset and not (demonstration and is_loopback(base_url)):
         raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
 
@@ -149,17 +152,20 @@ def lasting_database(folder: Path, *, environ: Mapping[str, str]) -> str:
 
 
 def database(environ: Mapping[str, str], name: str, *, beside: Path) -> str:
-    """Return the address of a database: what the environment names, or a file of our own.
+    """Return what the environment names, as `database_address`, or a file of our own."""
+    told = environ.get(name)
+    return database_address(told, told_by=name) if told else f"sqlite:///{beside.resolve()}"
+
+
+def database_address(address: str, *, told_by: str) -> str:
+    """Return the address of a database that somebody told.
 
     Raises:
-        UnusableSettings: what the environment names is neither a file of SQLite nor in PostgreSQL.
+        UnusableSettings: it names neither a file of SQLite nor a database in PostgreSQL.
     """
-    address = environ.get(name)
-    if not address:
-        return f"sqlite:///{beside.resolve()}"
     if _DATABASE.fullmatch(address) is None:
         raise UnusableSettings(
-            f"{name} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME"
+            f"{told_by} is neither sqlite:///FILE nor postgresql+psycopg://HOST/NAME"
         )
     return address
 

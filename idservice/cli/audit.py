@@ -5,14 +5,15 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
 import httpx
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
+from idservice.apps import settings
+from idservice.apps.settings import UnusableSettings
 from idservice.auditor import comparison, folder, inventory, promises, results, schema, threats
 from idservice.auditor.model import Finding, Inventory, Kind, Problem, Trouble
 from idservice.cli import parts
@@ -27,14 +28,8 @@ app = typer.Typer(
 HTTP: Final = "http"
 LOG: Final = "log"
 _TIME_LIMIT: Final = 10.0
-_MISUSE: Final = 2
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-
-
-def _misuse(error: Exception) -> typer.Exit:
-    typer.echo(f"{error}.", err=True)
-    return typer.Exit(_MISUSE)
 
 
 @app.command(
@@ -64,28 +59,18 @@ def audit_inventory(
 
     The log's allow-list is always compared; databases are opened for reading only.
     """
-    try:
-        listed = inventory.load(file)
-        looked = ["log fields"]
-        findings = [*_log(listed)]
-        for path in folders or ():
-            looked.append(str(path))
-            findings += _folder(path, listed)
-        if database is not None:
-            looked.append(f"the {office}'s database")
-            findings += _database(database, office, listed)
-        for url in base_urls or ():
-            looked.append(url)
-            findings += _headers(url, listed)
-    except (
-        inventory.UnusableInventory,
-        folder.NotAFolder,
-        OSError,
-        SQLAlchemyError,
-        httpx.HTTPError,
-        ValueError,
-    ) as error:
-        raise _misuse(error) from error
+    listed = inventory.load(file)
+    looked = ["log fields"]
+    findings = [*_log(listed)]
+    for path in folders or ():
+        looked.append(str(path))
+        findings += _folder(path, listed)
+    if database is not None:
+        looked.append(f"the {office}'s database")
+        findings += _database(database, office, listed)
+    for url in base_urls or ():
+        looked.append(url)
+        findings += _headers(url, listed)
     _report_findings(findings, looked=looked, listed=len(listed.items), as_json=as_json)
 
 
@@ -105,8 +90,8 @@ def _folder(path: Path, listed: Inventory) -> list[Finding]:
 def _database(url: str, office: str, listed: Inventory) -> Sequence[Finding]:
     places = tuple(f"{office}.{stem}" for stem in folder.DATABASES.get(office, ()))
     if not places:
-        raise ValueError(f"there is no database of {office}")
-    return _columns(url, places, listed)
+        raise UnusableSettings(f"--office is {' or '.join(folder.DATABASES)}")
+    return _columns(settings.database_address(url, told_by="--database"), places, listed)
 
 
 def _columns(url: str, places: tuple[str, ...], listed: Inventory) -> Sequence[Finding]:
@@ -119,13 +104,10 @@ def _columns(url: str, places: tuple[str, ...], listed: Inventory) -> Sequence[F
 
 def _headers(base_url: str, listed: Inventory) -> Sequence[Finding]:
     """Ask everything that can be asked without saying anything, and note the headers' names."""
-    with httpx.Client(base_url=base_url, timeout=_TIME_LIMIT, trust_env=False) as client:
-        document = client.get("/openapi.json")
-        paths = document.json().get("paths", {}) if document.is_success else {}
-        asked = [path for path, acts in paths.items() if "get" in acts and "{" not in path]
-        answers = [document, *(client.get(path) for path in (*asked, "/absent"))]
-        answers += [client.post(path) for path, acts in paths.items() if "post" in acts]
-        metrics = client.get("/metrics")
+    try:
+        answers, metrics = _asked(base_url)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise UnusableSettings("at --base-url no office answers") from error
     names = {name.lower() for answer in answers for name in answer.headers}
     cookies = {name for answer in answers for name in answer.cookies}
     found = [
@@ -135,6 +117,25 @@ def _headers(base_url: str, listed: Inventory) -> Sequence[Finding]:
     if metrics.is_success:
         found += comparison.compare({"/metrics"}, listed, kind=Kind.METRIC, places=(HTTP,))
     return found
+
+
+def _asked(base_url: str) -> tuple[Sequence[httpx.Response], httpx.Response]:
+    with httpx.Client(base_url=base_url, timeout=_TIME_LIMIT, trust_env=False) as client:
+        document = client.get("/openapi.json")
+        paths = _paths(document.json()) if document.is_success else {}
+        asked = [path for path, acts in paths.items() if "get" in acts and "{" not in path]
+        answers = [document, *(client.get(path) for path in (*asked, "/absent"))]
+        answers += [client.post(path) for path, acts in paths.items() if "post" in acts]
+        return answers, client.get("/metrics")
+
+
+def _paths(described: object) -> Mapping[str, Container[str]]:
+    """Read which paths an OpenAPI document knows, and the acts of each."""
+    match described:
+        case {"paths": dict(paths)}:
+            return {path: acts for path, acts in paths.items() if isinstance(acts, dict)}
+        case _:
+            return {}
 
 
 def _report_findings(
@@ -173,17 +174,14 @@ def audit_threats(
     as_json: AsJson = False,
 ) -> None:
     """Check that each threat has tests that passed or a reason, and each promise its letter."""
-    try:
-        listed = threats.parse(_read(root / "docs" / "threat-model.md"))
-        readme = _read(root / "README.md")
-        outcomes = None
-        if run:
-            names = sorted({name for item in listed for name in item.tests})
-            outcomes = _run(root, [name for name in names if _is_there(root, name)])
-        elif results_file is not None:
-            outcomes = results.parse(_read(results_file))
-    except (OSError, threats.UnusableModel, results.UnusableResults) as error:
-        raise _misuse(error) from error
+    listed = threats.parse(_read(root / "docs" / "threat-model.md"))
+    readme = _read(root / "README.md")
+    outcomes = None
+    if run:
+        names = sorted({name for item in listed for name in item.tests})
+        outcomes = _run(root, [name for name in names if _is_there(root, name)])
+    elif results_file is not None:
+        outcomes = results.parse(_read(results_file))
     problems = [
         *threats.check(listed, root=root, outcomes=outcomes),
         *promises.check(readme),

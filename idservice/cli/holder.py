@@ -24,7 +24,7 @@ import typer
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
 from idservice.clients import exchange, openid
-from idservice.clock import SystemClock
+from idservice.clock import FARTHEST, SystemClock
 from idservice.storage import wallet as storage
 from idservice.verification import trust
 from idservice.wallet.model import Unusable, WalletError
@@ -234,6 +234,8 @@ def _check_offset(service: WalletService, offset: int) -> None:
     """Let nobody but a demonstration on this machine move the clock."""
     if offset == 0:
         return
+    if abs(offset) > FARTHEST:
+        raise Unusable("The clock is moved by ten years at most.")
     bundle = service.trust()
     if not bundle.demonstration or not exchange.is_loopback(urlsplit(bundle.issuer).hostname or ""):
         raise Unusable("The clock is moved only for a demonstration on this machine.")

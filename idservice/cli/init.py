@@ -8,8 +8,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
@@ -23,7 +22,6 @@ from idservice.apps.founding import Chances
 from idservice.apps.register import charters, city_log, publication
 from idservice.apps.register.city_log import NotWitnessed
 from idservice.apps.settings import City, UnusableSettings, Verifier
-from idservice.errors import ServiceError
 from idservice.verification import trust
 from idservice.verification.trust import TrustBundle
 
@@ -85,24 +83,23 @@ def init_city(  # noqa: PLR0913, one option for each thing that a city is told
         demonstration=demonstration,
         test_hooks=with_test_hooks,
     )
-    with _misuse_told():
-        if charter is not None and sandbox:
-            raise UnusableSettings("whether a city is a sandbox says its charter")
-        chances = _chances(0)
-        try:
-            bundle = founding.found_city(
-                folder,
-                city,
-                residents=residents,
-                chances=chances,
-                terms=None if charter is None else charters.read(charter.read_bytes()),
-                sandbox=sandbox,
-                completing=_samples(chances) if with_test_hooks else founding.nothing,
-            )
-        except NotWitnessed:
-            _tell_unwitnessed(folder, as_json=as_json)
-            raise typer.Exit(1) from None
-        register_told = _register_told(folder, chances)
+    if charter is not None and sandbox:
+        raise UnusableSettings("whether a city is a sandbox says its charter")
+    chances = _chances(0)
+    try:
+        bundle = founding.found_city(
+            folder,
+            city,
+            residents=residents,
+            chances=chances,
+            terms=None if charter is None else charters.read(charter.read_bytes()),
+            sandbox=sandbox,
+            completing=_samples(chances) if with_test_hooks else founding.nothing,
+        )
+    except NotWitnessed:
+        _tell_unwitnessed(folder, as_json=as_json)
+        raise typer.Exit(1) from None
+    register_told = _register_told(folder, chances)
     told = _bundle_told(bundle) | register_told | {"folder": str(folder), "made": _made(folder)}
     _tell(told, _after_founding(folder, bundle, told), as_json=as_json)
 
@@ -169,9 +166,8 @@ def init_verifier(
         api_keys=[],
         redirect_uris=redirect_uris or [],
     )
-    with _misuse_told():
-        chances = _chances(0)
-        api_key = admission.found_verifier(folder, wished, chances=chances)
+    chances = _chances(0)
+    api_key = admission.found_verifier(folder, wished, chances=chances)
     told: dict[str, object] = {
         "folder": str(folder),
         "made": _made(folder),
@@ -215,25 +211,24 @@ def init_admit(
     In a sandbox the board in its folder decides at once. Anywhere else a policy takes the whole
     road: the change to propose is written, and 1 returned, until the register has it.
     """
-    with _misuse_told():
-        chances = _chances(_offset(folder, clock_offset))
-        where = out or request.parent
-        certificate = where / admission.CERTIFICATE
-        admitted = admission.admit(
-            folder,
-            Joining(
-                asked=request.read_bytes(),
-                wishes=[path.read_bytes() for path in policies],
-                certified=certificate.read_bytes() if certificate.exists() else None,
-            ),
-            replace=replace,
-            chances=chances,
-            wait=time.sleep,
-        )
-        published = (folder / "issuer" / "bundle.json").read_bytes()
-        admission.hand_over(where, admitted, bundle=published)
-        proposals = admission.write_proposals(where, admitted)
-        register_told = _register_told(folder, chances)
+    chances = _chances(_offset(folder, clock_offset))
+    where = out or request.parent
+    certificate = where / admission.CERTIFICATE
+    admitted = admission.admit(
+        folder,
+        Joining(
+            asked=request.read_bytes(),
+            wishes=[path.read_bytes() for path in policies],
+            certified=certificate.read_bytes() if certificate.exists() else None,
+        ),
+        replace=replace,
+        chances=chances,
+        wait=time.sleep,
+    )
+    published = (folder / "issuer" / "bundle.json").read_bytes()
+    admission.hand_over(where, admitted, bundle=published)
+    proposals = admission.write_proposals(where, admitted)
+    register_told = _register_told(folder, chances)
     told = {
         **_bundle_told(admitted.bundle),
         **register_told,
@@ -268,23 +263,13 @@ def init_announce(
     as_json: AsJson = False,
 ) -> None:
     """Make keys that are missing, of each format, two periods ahead; publish the next bundle."""
-    with _misuse_told():
-        chances = _chances(_offset(folder, clock_offset))
-        bundle = founding.announce(folder, residents=residents, chances=chances)
-        if (folder / "issuer" / samples.FOLDER).is_dir():
-            _samples(chances)(folder)
-        register_told = _register_told(folder, chances)
+    chances = _chances(_offset(folder, clock_offset))
+    bundle = founding.announce(folder, residents=residents, chances=chances)
+    if (folder / "issuer" / samples.FOLDER).is_dir():
+        _samples(chances)(folder)
+    register_told = _register_told(folder, chances)
     told = _bundle_told(bundle) | register_told | {"folder": str(folder)}
     _tell(told, [f"Before {_last_day(bundle)}: the same again."], as_json=as_json)
-
-
-@contextmanager
-def _misuse_told() -> Iterator[None]:
-    try:
-        yield
-    except (UnusableSettings, ServiceError, OSError) as error:
-        typer.echo(f"Not done: {error}.", err=True)
-        raise typer.Exit(2) from error
 
 
 def _samples(chances: Chances) -> Callable[[Path], object]:

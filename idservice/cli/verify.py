@@ -181,6 +181,8 @@ def run(  # noqa: PLR0913 - Typer takes one parameter for each option
     clock_offset: Offset = 0,
 ) -> None:
     """Check one presentation offline: 0 accepted, 1 refused, 2 could not be checked."""
+    if abs(clock_offset) > clock.FARTHEST:
+        _misuse("the clock moves by ten years at most.")
     now = clock.SystemClock(offset=clock_offset).now()
     taken = _known(_Given(bundle=bundle, root=root, charter=charter, seen=seen), now)
     known = taken.trust

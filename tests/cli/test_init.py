@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from idservice import catalogue
 from idservice.apps import city_folder
-from idservice.cli import init
+from idservice.cli import main
 from idservice.verification import trust
 from tests.fakes.registered import terms_json
 
@@ -29,7 +29,7 @@ WISH = {
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(init.app, [str(each) for each in arguments])
+    return CliRunner().invoke(main.app, ["init", *map(str, arguments)])
 
 
 def found(folder: Path, *more: str, issuer: str = BASE) -> Result:
@@ -235,6 +235,10 @@ def test_the_clock_is_moved_in_demonstrations_only(tmp_path: Path) -> None:
     moved = run("announce", tmp_path / "demo", "--clock-offset", month, "--json")
     assert moved.exit_code == 0
     assert json.loads(moved.output)["periods"][-1] == first["periods"][-1] + 1
+    for years in (11, -11, 10**12):
+        far = run("announce", tmp_path / "demo", "--clock-offset", years * 365 * 86_400)
+        assert far.exit_code == 2
+        assert "ten years at most" in far.output
 
 
 @pytest.mark.parametrize("command", ["city", "verifier", "admit", "announce"])

@@ -7,24 +7,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
 from idservice.apps.drills import repertoire
 from idservice.apps.drills.rehearsal import Rehearsal
 from idservice.apps.drills.repertoire import Drill
-from idservice.cli import init, register
-
-app = typer.Typer()
-register.register(app)
+from idservice.cli import main
 
 
 @pytest.fixture(scope="module")
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drills") / "city"
     options = ("--name", "Exampleton", "--issuer", "http://127.0.0.1:8080")
-    answer = CliRunner().invoke(init.app, ["city", str(folder), *options])
+    answer = CliRunner().invoke(main.app, ["init", "city", str(folder), *options])
     assert answer.exit_code == 0, answer.output
     (folder / "issuer" / "lasting.db").write_bytes(b"what is kept of residents")
     return folder
@@ -36,7 +32,7 @@ def files(folder: Path) -> Mapping[str, bytes]:
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(app, ["register", "drill", *map(str, arguments)])
+    return CliRunner().invoke(main.app, ["register", "drill", *map(str, arguments)])
 
 
 @pytest.mark.parametrize("which", list(Drill))

@@ -147,6 +147,7 @@ def test_the_clock_moves_in_a_demonstration_only(city: FakeCity, folder: Path) -
     (folder / "bundle.json").write_bytes(real)
     assert call(city, folder).exit_code == 0
     assert call(city, folder, "--clock-offset", "1").exit_code == 2
+    assert "ten years at most" in call(city, folder, "--clock-offset", "-999999999").output
 
 
 def test_a_policy_that_has_run_out_is_misuse(city: FakeCity, folder: Path) -> None:

@@ -259,6 +259,12 @@ def test_clock_is_moved_for_a_demonstration_only(shell):
     assert "only for a demonstration" in result.output
 
 
+def test_clock_is_moved_by_ten_years_at_most(card):
+    result = card.run("list", "--clock-offset", str(10**20))
+    assert result.exit_code == 2
+    assert "ten years at most" in result.output
+
+
 def test_withdraw_needs_the_slip_and_no_wallet(shell, tmp_path):
     slip = handle.write_slip(handle.new_slip(random_bytes=fake_city.chance("slip")))
     file = tmp_path / "slip"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from click.testing import Result
 from typer.testing import CliRunner
 
-from idservice.cli import audit
+from idservice.cli import audit, main
 from idservice.web import redaction
 
 ROOT = Path(__file__).parents[3]
@@ -28,6 +29,10 @@ readers = "w"
 kept = "w"
 letter = "C"
 """
+
+
+def run(arguments: list[str]) -> Result:
+    return COMMAND.invoke(main.app, ["audit", *arguments])
 
 
 def line(kind: str, place: str, name: str) -> str:
@@ -58,7 +63,7 @@ def office(tmp_path: Path) -> Path:
 
 def test_a_listed_folder_is_a_yes(listed: Path, office: Path) -> None:
     arguments = ["inventory", "--inventory", str(listed), "--folder", str(office)]
-    result = COMMAND.invoke(audit.app, arguments)
+    result = run(arguments)
     assert result.exit_code == 0
     assert "nothing unlisted" in result.output
 
@@ -71,7 +76,7 @@ def test_an_unlisted_column_and_file_are_a_no(listed: Path, office: Path) -> Non
         connection.exec_driver_sql("ALTER TABLE requests ADD COLUMN address TEXT")
     engine.dispose()
     arguments = ["inventory", "--inventory", str(listed), "--folder", str(office), "--json"]
-    result = COMMAND.invoke(audit.app, arguments)
+    result = run(arguments)
     assert result.exit_code == 1
     body = json.loads(result.output)
     assert {item["name"] for item in body["findings"]} == {"visitors.csv", "requests.address"}
@@ -80,7 +85,7 @@ def test_an_unlisted_column_and_file_are_a_no(listed: Path, office: Path) -> Non
 def test_no_name_of_a_file_reaches_the_terminal_as_it_is(listed: Path, office: Path) -> None:
     (office / "a\x1b[2Jb").touch()
     arguments = ["inventory", "--inventory", str(listed), "--folder", str(office)]
-    result = COMMAND.invoke(audit.app, arguments)
+    result = run(arguments)
     assert result.exit_code == 1
     assert "\x1b" not in result.output
     assert r"a\x1b[2Jb" in result.output
@@ -89,19 +94,19 @@ def test_no_name_of_a_file_reaches_the_terminal_as_it_is(listed: Path, office: P
 def test_a_database_is_compared_by_its_address(listed: Path, office: Path) -> None:
     url = f"sqlite:///{office / 'pending.db'}"
     arguments = ["inventory", "--inventory", str(listed), "--database", url]
-    assert COMMAND.invoke(audit.app, [*arguments, "--office", "verifier"]).exit_code == 0
-    assert COMMAND.invoke(audit.app, [*arguments, "--office", "issuer"]).exit_code == 1
-    assert COMMAND.invoke(audit.app, [*arguments, "--office", "bakery"]).exit_code == 2
+    assert run([*arguments, "--office", "verifier"]).exit_code == 0
+    assert run([*arguments, "--office", "issuer"]).exit_code == 1
+    assert run([*arguments, "--office", "bakery"]).exit_code == 2
 
 
 @pytest.mark.parametrize("where", ["absent", ""])
 def test_what_cannot_be_read_is_misuse(tmp_path: Path, where: str) -> None:
     arguments = ["inventory", "--folder", str(tmp_path / where)]
-    assert COMMAND.invoke(audit.app, arguments).exit_code == 2
+    assert run(arguments).exit_code == 2
 
 
 def test_a_missing_copy_of_the_project_is_misuse(tmp_path: Path) -> None:
-    assert COMMAND.invoke(audit.app, ["threats", "--root", str(tmp_path)]).exit_code == 2
+    assert run(["threats", "--root", str(tmp_path)]).exit_code == 2
 
 
 def project(root: Path, *, test: str) -> Path:
@@ -118,14 +123,14 @@ def project(root: Path, *, test: str) -> Path:
 
 def test_threats_with_passing_tests_are_a_yes(tmp_path: Path) -> None:
     root = project(tmp_path, test="assert True")
-    result = COMMAND.invoke(audit.app, ["threats", "--root", str(root), "--run"])
+    result = run(["threats", "--root", str(root), "--run"])
     assert result.exit_code == 0, result.output
     assert "their tests passed" in result.output
 
 
 def test_threats_with_a_failing_test_are_a_no(tmp_path: Path) -> None:
     root = project(tmp_path, test="assert False")
-    result = COMMAND.invoke(audit.app, ["threats", "--root", str(root), "--run", "--json"])
+    result = run(["threats", "--root", str(root), "--run", "--json"])
     assert result.exit_code == 1
     body = json.loads(result.stdout)
     assert body["problems"] == [{"where": "T01", "what": "tests/test_x.py failed"}]
@@ -133,14 +138,14 @@ def test_threats_with_a_failing_test_are_a_no(tmp_path: Path) -> None:
 
 def test_without_results_only_existence_is_said(tmp_path: Path) -> None:
     root = project(tmp_path, test="assert False")
-    result = COMMAND.invoke(audit.app, ["threats", "--root", str(root)])
+    result = run(["threats", "--root", str(root)])
     assert result.exit_code == 0
     assert "not run" in result.output
 
 
 @pytest.mark.parametrize("command", ["inventory", "threats"])
 def test_help_has_an_example(command: str) -> None:
-    assert "Example: idservice audit" in COMMAND.invoke(audit.app, [command, "--help"]).output
+    assert "Example: idservice audit" in run([command, "--help"]).output
 
 
 class Counter(BaseHTTPRequestHandler):
@@ -176,7 +181,7 @@ def nosy() -> Iterator[str]:
 
 @pytest.mark.threat("T32")
 def test_cookies_metrics_and_unlisted_headers_of_a_running_office_are_a_no(nosy: str) -> None:
-    result = COMMAND.invoke(audit.app, ["inventory", "--base-url", nosy, "--json"])
+    result = run(["inventory", "--base-url", nosy, "--json"])
     assert result.exit_code == 1
     found = {
         (item["kind"], item["name"])
@@ -190,4 +195,17 @@ def test_an_office_that_does_not_answer_is_misuse() -> None:
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-        assert COMMAND.invoke(audit.app, ["inventory", "--base-url", url]).exit_code == 2
+        assert run(["inventory", "--base-url", url]).exit_code == 2
+    assert run(["inventory", "--base-url", "http://["]).exit_code == 2
+
+
+@pytest.mark.parametrize("address", ["mysql://secret/x", "postgresql://secret:x/x", "secret"])
+def test_a_database_that_cannot_be_looked_at_is_misuse_and_not_repeated(address: str) -> None:
+    result = run(["inventory", "--database", address])
+    assert result.exit_code == 2
+    assert "secret" not in result.output
+
+
+@pytest.mark.parametrize("described", [[], {}, {"paths": []}, {"paths": {"/x": 1, "/y": {}}}])
+def test_what_describes_no_paths_has_none(described: object) -> None:
+    assert not [path for path, acts in audit._paths(described).items() if "get" in acts]
