@@ -85,8 +85,14 @@ class Journal:
                 begun = fold.start(entries[0], pin=pin)
             except CryptoError as error:
                 raise model.Unusable("entry 0 is not this register's charter") from error
-            after = begun.extend(enumerate(entries[1:], start=1), heads=whole.head)
-            self._known = {entry.entry_digest(each): place for place, each in enumerate(entries)}
+            numbered = list(enumerate(entries))
+            published = self._book.published()
+            seen = 1 if published is None else max(1, published.checkpoint.head.size)
+            register = begun.extend(numbered[1:seen], heads=whole.head)
+            if published is not None:
+                self._vouch(register, published)
+            after = register.extend(numbered[seen:], heads=whole.head)
+            self._known = {entry.entry_digest(each): place for place, each in numbered}
             self._snapshot = Snapshot(register=after, entries=entries)
             self._kept = tuple(self._read_kept())
 
@@ -235,8 +241,7 @@ class Journal:
     def _after(self, published: SignedCheckpoint) -> None:
         """Keep a checkpoint that is the first to contain an entry; say what is in force."""
         register, size = self.snapshot().register, published.checkpoint.head.size
-        if size == register.size:
-            self._standing = Standing(register=register, head=published)
+        self._vouch(register, published)
         # what cannot be done now is done at the next turn of the timer
         with suppress(CryptoError, NotLogged, ServiceError):
             witnessed = register.witnessed(published.note, now=self._clock.now())
@@ -245,6 +250,10 @@ class Journal:
             if register.summarised_from is None:
                 said = register.state(at=witnessed.latest)
                 self.log(wire.write(Summary(checkpoint=published.note, state=said)))
+
+    def _vouch(self, register: Register, published: SignedCheckpoint) -> None:
+        if published.checkpoint.head.size == register.size:
+            self._standing = Standing(register=register, head=published)
 
     def _is_seen(self, place: int) -> bool:
         published = self._book.published()

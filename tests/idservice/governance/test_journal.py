@@ -202,6 +202,17 @@ def test_what_is_in_force_is_told_while_an_entry_is_being_logged(office: Office)
     assert told == [("Cards are issued.", 1)] * 2
 
 
+def test_what_is_in_force_is_told_while_witnesses_are_away(office: Office) -> None:
+    office.decide(CHANGE)
+    for each in office.log.witnesses.values():
+        each.away = True
+    number = office.propose(registers.policy_change("another"))
+    for desk in (office.office, interrupted(office)):
+        face = desk.face()
+        assert (face.issuing, len(face.asking)) == ("Cards are issued.", 1)
+        assert face.courses[0].number == number
+
+
 def test_an_entry_that_does_not_count_is_shown_as_such(office: Office) -> None:
     office.log.log.append(b"whatever somebody put there", expected=1)
     office.office.keep_current()
