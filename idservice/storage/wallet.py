@@ -132,8 +132,9 @@ def erase(folder: Path) -> None:
     with _locked(folder):
         if not path.exists():
             return
-        with path.open("r+b") as file:
-            file.write(bytes(path.stat().st_size))
+        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "r+b") as file:
+            file.write(bytes(os.fstat(descriptor).st_size))
             file.flush()
             os.fsync(file.fileno())
         path.unlink()

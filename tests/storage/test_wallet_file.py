@@ -249,6 +249,15 @@ def test_crash_before_replacing_leaves_the_old_wallet(tmp_path, monkeypatch):
         assert store.load() == Wallet()
 
 
+def test_nothing_elsewhere_is_erased(tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_bytes(b"another's")
+    (tmp_path / storage.FILE).symlink_to(elsewhere)
+    with pytest.raises(OSError, match="symbolic links"):
+        storage.erase(tmp_path)
+    assert elsewhere.read_bytes() == b"another's"
+
+
 def test_erased_wallet_is_gone(tmp_path):
     with opened(tmp_path) as store:
         store.save(full_wallet())
