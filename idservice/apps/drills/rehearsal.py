@@ -17,7 +17,7 @@ from typing import Final
 from crypto.entropy import RandomBytes
 from crypto.instant import UnixSeconds
 from idservice import period
-from idservice.apps import city_folder, founding, settings
+from idservice.apps import city_folder, founding, issuer, settings
 from idservice.apps.drills import cards
 from idservice.apps.drills.cards import Card
 from idservice.apps.founding import Chances
@@ -141,6 +141,16 @@ class Rehearsal:
     def issue(self) -> Card | None:
         """Ask the issuer for a card."""
         return cards.issue(self.folder, clock=self.clock, random_bytes=self.random_bytes)
+
+    def issuer_starts(self) -> bool:
+        """Put the issuer's process together, as if it had been stopped."""
+        told = settings.issuer(self.folder / "issuer", environ={})
+        try:
+            parts = issuer.assemble(told, clock=self.clock, random_bytes=self.random_bytes)
+        except UnusableSettings:
+            return False
+        parts.close()
+        return True
 
     def verifies(self, card: Card) -> bool:
         """Show a card to a verifier with the newest bundle."""

@@ -3,8 +3,10 @@
 DESIGN, section 5: without a valid charter nothing starts; the software must be the registered
 version, with the inventory that was enacted; a live column must stand in it, and a verifier's
 policies must be in force. The component's digest, which is over the source, is for outsiders to
-compare: a process that was changed would not check itself. Left out: what a process refuses while
-it runs, which follows from the bundle that it took over.
+compare: a process that was changed would not check itself. Once the charter has ended nothing is in
+force to compare with, and nothing can be issued: an issuer may start, for whoever withdraws and for
+its lists. Left out: what a process refuses while it runs, which follows from the bundle that it
+took over.
 """
 
 from collections.abc import Iterable
@@ -18,15 +20,18 @@ from idservice.apps.register import software
 from idservice.apps.settings import UnusableSettings
 from idservice.auditor import folder, inventory, schema
 from idservice.register.reading.knowledge import Known
+from idservice.register.state import InForce, end_of
 
 
 def check_software(known: Known) -> None:
-    """Refuse to start without a charter, or as another software than the one registered.
+    """Refuse to start as another software than the one registered, while the charter lasts.
 
     Raises:
         UnusableSettings: why.
     """
     in_force = known.in_force
+    if _ended(in_force):
+        return
     own = software.component()
     registered = in_force.components.get(own.name)
     if registered is None:
@@ -50,11 +55,13 @@ def check_software(known: Known) -> None:
 
 
 def check_columns(known: Known, databases: Iterable[Engine], *, office: str) -> None:
-    """Refuse to run on a database with a column that the board did not enact.
+    """Refuse to run on a database with a column that the board did not enact, while it may.
 
     Raises:
         UnusableSettings: with the names of the columns.
     """
+    if _ended(known.in_force):
+        return
     inventory_in_force = known.in_force.inventory
     enacted = frozenset(inventory_in_force.columns if inventory_in_force else ())
     places = [f"{office}.{stem}" for stem in folder.DATABASES[office]]
@@ -81,3 +88,8 @@ def check_policies(known: Known, configured: Iterable[str], *, now: UnixSeconds)
     ]
     if missing:
         raise UnusableSettings(f"policies that are not in force: {', '.join(sorted(missing))}")
+
+
+def _ended(in_force: InForce) -> bool:
+    """Say whether the charter has ended, by the witnesses' time: a wrong clock opens nothing."""
+    return in_force.latest >= end_of(in_force.charter.sunset)
