@@ -9,7 +9,6 @@ scan. What is asked and shown stands in `desk`, what is printed in `card`, what 
 
 import json
 import os
-import resource
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -156,7 +155,6 @@ def enrol(  # noqa: PLR0913, a command line is its options
     With --print nothing but the PDF is written, and nobody is asked. With --folder the answer is
     an offer, a transaction code and a slip: shown once, kept nowhere.
     """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with _exits():
         if print_record is not None and out is not None and folder is None:
             other_format = credential_format != catalogue.FORMAT

@@ -3,7 +3,6 @@
 import gc
 import importlib
 import os
-import resource
 import secrets
 import signal
 import socket
@@ -41,8 +40,7 @@ Offset = Annotated[
 
 
 def run(office: FastAPI, *, host: str, port: int, descriptor: int | None) -> None:
-    """Serve until a signal; nothing but our own fault lines is ever logged, no core is dumped."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Serve until a signal; nothing but our own fault lines is ever logged."""
     listening = _listening(host, port, descriptor)
     config = uvicorn.Config(
         office,

@@ -48,10 +48,6 @@ WIPED = b"\x1b[3J\x1b[2J\x1b[H"
 _BY_ITSELF = (
     "import typer; from idservice.cli import enrol; a = typer.Typer(); enrol.register(a); a()"
 )
-_LIMIT_AT_THE_END = """
-import atexit, resource
-atexit.register(lambda: print(resource.getrlimit(resource.RLIMIT_CORE)))
-"""
 
 app = typer.Typer()
 enrol.register(app)
@@ -238,25 +234,6 @@ def offers(issuer: Path) -> list[object]:
         return []
     with contextlib.closing(sqlite3.connect(issuer / "pending.db")) as database:
         return database.execute("SELECT key FROM offers").fetchall()
-
-
-@pytest.mark.threat("T34")
-def test_no_core_is_dumped_of_a_desk(issuer: Path) -> None:
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            _LIMIT_AT_THE_END + _BY_ITSELF,
-            "--folder",
-            str(issuer),
-            "--from",
-            "-",
-        ],
-        input=json.dumps({"resident": False}).encode(),
-        capture_output=True,
-        check=False,
-    )
-    assert done.stdout == b"(0, 0)\n"
 
 
 def test_bundle_that_is_broken_exits_with_2(issuer: Path, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ def play(drill: Rehearsal) -> None:
     stopped = drill.published().in_force.stopped(now=drill.now)
     drill.must("The register says: stopped, sunset.", holds=stopped is Stopped.SUNSET)
     drill.must("The issuer issues nothing.", holds=drill.issue() is None)
-    drill.must("Its process still starts: for who withdraws, and for lists.", holds=drill.issuer_starts())
+    starts = drill.issuer_starts()
+    drill.must("Its process still starts: for who withdraws, and for lists.", holds=starts)
     asked = drill.published().in_force.policies
     drill.must("No policy is in force: nobody may ask for a card.", holds=not asked)
     before = drill.published().trust
