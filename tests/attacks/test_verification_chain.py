@@ -90,7 +90,8 @@ CHAINS: dict[str, tuple[tuple[x509.Certificate, ...], Refusal]] = {
         (INTERMEDIATE.certificate, leaf(authority=INTERMEDIATE)),
         Refusal.UNTRUSTED_ISSUER,
     ),
-    "fifty certificates": ((leaf(),) * 50, Refusal.UNTRUSTED_ISSUER),
+    "three certificates": ((leaf(),) * 3, Refusal.UNTRUSTED_ISSUER),
+    "fifty certificates": ((leaf(),) * 50, Refusal.MALFORMED),  # a header that is not even read
     "the root inside": ((leaf(), CITY.root.certificate), Refusal.UNTRUSTED_ISSUER),
 }
 
