@@ -45,7 +45,9 @@ def audit_inventory(
     database: Annotated[
         str | None, typer.Option(help="Address of an office's database, with --office.")
     ] = None,
-    office: Annotated[str, typer.Option(help="issuer or verifier.")] = "issuer",
+    office: Annotated[
+        str, typer.Option(help="issuer, verifier, transparency, witness or governance.")
+    ] = "issuer",
     base_urls: Annotated[
         list[str] | None,
         typer.Option("--base-url", help="A running office; its answers' headers are compared."),

@@ -269,7 +269,11 @@ def init_announce(
         _samples(chances)(folder)
     register_told = _register_told(folder, chances)
     told = _bundle_told(bundle) | register_told | {"folder": str(folder)}
-    _tell(told, [f"Before {_last_day(bundle)}: the same again."], as_json=as_json)
+    if bundle.announced:
+        following = f"Before {_last_day(bundle)}: the same again."
+    else:
+        following = "Nothing can be issued: the register lets no period be announced."
+    _tell(told, [following], as_json=as_json)
 
 
 def _samples(chances: Chances) -> Callable[[Path], object]:

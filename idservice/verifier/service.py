@@ -104,8 +104,9 @@ class Verifier:
             return [Code.UNAVAILABLE] * len(items)
         answers: list[model.Shown | model.Refused | Code] = []
         read: list[tuple[int, verify.Item]] = []
+        in_force = {name: self._in_force(name, now) for name in {each.policy for each in items}}
         for item in items:
-            policy = self._in_force(item.policy, now)
+            policy = in_force[item.policy]
             if policy is None:
                 answers.append(Code.UNKNOWN_POLICY)
                 continue

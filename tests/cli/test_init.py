@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from idservice import catalogue
 from idservice.apps import city_folder
 from idservice.cli import main
+from idservice.period import DAY
 from idservice.verification import trust
 from tests.fakes.registered import terms_json
 
@@ -153,6 +154,13 @@ def test_samples_are_made_with_the_city_and_with_each_announcement(tmp_path: Pat
     before = (where / "valid.txt").read_text()
     assert run("announce", tmp_path / "city").exit_code == 0
     assert (where / "valid.txt").read_text() != before
+
+
+def test_after_the_sunset_there_is_nothing_to_announce(tmp_path: Path) -> None:
+    assert found(tmp_path / "city").exit_code == 0
+    answer = run("announce", tmp_path / "city", "--clock-offset", 6 * 366 * DAY)
+    assert answer.exit_code == 0
+    assert "Nothing can be issued" in answer.output
 
 
 def test_a_policy_that_may_not_be_is_misuse_and_changes_nothing(tmp_path: Path, wish: Path) -> None:

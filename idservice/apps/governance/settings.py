@@ -127,7 +127,6 @@ def read(folder: Path, *, environ: Mapping[str, str]) -> RegisterSettings:
     except ValidationError as error:
         raise UnusableSettings(f"{REGISTER_FILE} is not as it was made") from error
     told.check_base_url(own.base_url)
-    beside = environ.get(told.PENDING_DATABASE)
     return RegisterSettings(
         folder=folder,
         base_url=own.base_url,
@@ -135,7 +134,7 @@ def read(folder: Path, *, environ: Mapping[str, str]) -> RegisterSettings:
         charter=charter,
         desk_keys=tuple(_digest(each) for each in own.desk_keys),
         log=read_log(folder / LOG_FOLDER, environ=environ),
-        database=beside or f"sqlite:///{(folder / 'beside.db').resolve()}",
+        database=told.database(environ, told.PENDING_DATABASE, beside=folder / "beside.db"),
     )
 
 
