@@ -6,10 +6,12 @@ HTTP takes.
 A connection on which nothing is being answered has `PATIENCE` seconds to bring a whole head, which
 may have `HEAD` octets after its first piece. What is left of a body that was answered before its
 end is read and forgotten for as long, because a connection that is closed at once may take its
-answer with it. How long a body may take is in `bodies`.
+answer with it. How long a body may take is in `bodies`. Of an answer that is not taken as fast as
+it comes, `LEAST` octets must be taken in each `PATIENCE`, or it is cut off.
 """
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
 
@@ -22,6 +24,8 @@ CONNECTIONS: Final = 256
 """Connections served at once; one more is told so and closed."""
 HEAD: Final = 32 * 1024
 PATIENCE: Final = 15.0
+LEAST: Final = 15 * 1024
+"""A kibibyte a second."""
 
 _FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
 """What a head begins with that a body follows; `100 Continue` waits for nothing."""
@@ -31,9 +35,10 @@ _END = b"\r\n\r\n"
 class _Held:
     """A transport that keeps the head of an answer back until what follows it is there."""
 
-    def __init__(self, transport: asyncio.BaseTransport) -> None:
+    def __init__(self, transport: asyncio.BaseTransport, closed: Callable[[], None]) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self.is_closing = transport.is_closing
+        self._closed = closed
         self._head = b""
 
     def __getattr__(self, name: str) -> Any:
@@ -53,9 +58,10 @@ class _Held:
             self.write(b"")
 
     def close(self) -> None:
-        """Write what is kept, and close."""
+        """Write what is kept, and close once it is taken."""
         self.flush()
         self._transport.close()
+        self._closed()
 
 
 class OneWrite(HttpToolsProtocol):
@@ -65,10 +71,11 @@ class OneWrite(HttpToolsProtocol):
     _waiting: asyncio.TimerHandle | None = None
     _more: int | None = None
     """Octets that came after the first piece of a head, while it has no end."""
+    _taking: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self._held = _Held(transport)
+        self._held = _Held(transport, self._see_it_taken)
         super().connection_made(cast("asyncio.Transport", self._held))
         if len(self.connections) > CONNECTIONS:
             self.app = edge.crowded
@@ -77,6 +84,7 @@ class OneWrite(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._go_on()
+        self._let_be()
         super().connection_lost(exc)
 
     @override
@@ -118,6 +126,38 @@ class OneWrite(HttpToolsProtocol):
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._see_it_taken()
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self._held.is_closing():
+            self._let_be()
+
+    def _see_it_taken(self) -> None:
+        """Begin to look at what was written and not taken; meanwhile no more is written."""
+        if self._taking is None:
+            self._look_later(self._held.get_write_buffer_size())
+
+    def _look_later(self, left: int) -> None:
+        self._taking = self.loop.call_later(PATIENCE, self._look_at_rest, left) if left else None
+
+    def _look_at_rest(self, before: int) -> None:
+        """Cut the answer off if it is hardly taken."""
+        left = self._held.get_write_buffer_size()
+        if left > max(before - LEAST, 0):
+            self._held.abort()
+        else:
+            self._look_later(left)
+
+    def _let_be(self) -> None:
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
 
     @override
     def send_400_response(self, msg: str) -> None:

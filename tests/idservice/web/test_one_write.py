@@ -4,10 +4,12 @@ And what comes to an end: heads, and waiting for them.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Collection
 
 import pytest
 import uvicorn
+import uvloop
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from uvicorn.server import ServerState
@@ -36,6 +38,9 @@ class Wire(asyncio.Transport):
 
     def is_closing(self) -> bool:
         return self.closed
+
+    def get_write_buffer_size(self) -> int:
+        return 0
 
     def pause_reading(self) -> None:
         """Read on."""
@@ -197,3 +202,72 @@ def test_one_connection_too_many_is_told_and_closed(monkeypatch: pytest.MonkeyPa
     assert b"\r\nretry-after: " in wire.written[0]
     assert protected(wire.written[0])
     assert wire.closed
+
+
+LARGE = 1024 * 1024
+SMALL = 64 * 1024
+
+
+async def all_slowly(asking: socket.socket, connections: Collection[object]) -> int:
+    """Take it all, four kibibytes at a time."""
+    loop, came = asyncio.get_running_loop(), 0
+    while octets := await loop.sock_recv(asking, 4096):
+        came += len(octets)
+        await asyncio.sleep(0.001)
+    return came + len(connections)
+
+
+async def nothing_more(asking: socket.socket, connections: Collection[object]) -> int:
+    """Take one octet, and wait until the server has let go."""
+    came = len(await asyncio.get_running_loop().sock_recv(asking, 1))
+    while connections:  # noqa: ASYNC110 - the set of a server that sets no event
+        await asyncio.sleep(0.01)
+    return came
+
+
+Take = Callable[[socket.socket, Collection[object]], Awaitable[int]]
+
+
+def ask(take: Take, *, sent: bytes, size: int) -> int:
+    """Ask over a real connection with small buffers, and take the answer so."""
+
+    async def play() -> int:
+        config = uvicorn.Config(Response(b"x" * size), http=OneWrite, lifespan="off")
+        config.log_config, config.timeout_keep_alive = None, 0
+        config.load()
+        state = ServerState()
+        loop = asyncio.get_running_loop()
+        with socket.socket() as listening, socket.socket() as asking:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            asking.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            asking.settimeout(0)
+            listening.bind(("127.0.0.1", 0))
+            server = await loop.create_server(
+                lambda: OneWrite(config, state, app_state={}), sock=listening
+            )
+            await loop.sock_connect(asking, listening.getsockname())
+            await loop.sock_sendall(asking, sent)
+            async with asyncio.timeout(30):
+                came = await take(asking, state.connections)
+            server.close()
+        return came
+
+    return uvloop.run(play())
+
+
+CLOSING = GET.replace(b"host", b"connection: close\r\nhost")
+
+
+@pytest.mark.parametrize("sent", [GET, GET * 3, CLOSING], ids=["one", "three", "the last"])
+@pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
+def test_who_takes_no_answer_is_let_go(
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, size: int
+) -> None:
+    monkeypatch.setattr(one_write, "PATIENCE", 0.2)
+    assert ask(nothing_more, sent=sent, size=size) == 1
+
+
+@pytest.mark.parametrize("sent", [GET, CLOSING], ids=["one", "the last"])
+def test_who_takes_it_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(one_write, "PATIENCE", 0.2)
+    assert ask(all_slowly, sent=sent, size=LARGE) > LARGE
