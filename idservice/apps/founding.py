@@ -26,7 +26,7 @@ from crypto.jose import jwk
 from crypto.x509 import chain, issue, x5c
 from crypto.x509.issue import Validity
 from crypto.x509.profile import Names, Role
-from idservice import catalogue, period
+from idservice import catalogue, loopback, period
 from idservice.apps import city_folder, key_files, keys, settings
 from idservice.apps.city_folder import Root
 from idservice.apps.register import announcing, city_log, publication
@@ -192,7 +192,7 @@ def announce(folder: Path, *, residents: int | None, chances: Chances) -> TrustB
 def check(city: City) -> None:
     """Refuse a city that could not be announced."""
     settings.check_base_url(city.issuer)
-    if city.test_hooks and not settings.is_loopback(city.issuer):
+    if city.test_hooks and not loopback.holds(city.issuer):
         raise UnusableSettings("test hooks are refused outside loopback")
     if not 1 <= len(city.name.encode()) <= LONGEST_NAME or not city.languages:
         raise UnusableSettings(

@@ -5,7 +5,6 @@ An office's folder is made by `idservice init`; the environment only says which 
 setting for logs, traces or retention, and there must never be one.
 """
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from crypto.errors import CryptoError
+from idservice import loopback
 from idservice.clock import FARTHEST
 from idservice.verification import trust
 
@@ -96,17 +96,6 @@ def _read(path: Path, model: type[Model]) -> Model:
         raise UnusableSettings(f"{path.name} is not as `init` writes it: {members}") from error
 
 
-def is_loopback(base_url: str) -> bool:
-    """Say whether an address names this machine only."""
-    host = urlsplit(base_url).hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_base_url(base_url: str) -> None:
     """Refuse an address that would send credentials in the clear, or that is no address.
 
@@ -121,7 +110,7 @@ def check_base_url(base_url: str) -> None:
         raise UnusableSettings("a base address has a host and a port (RFC 3986)") from error
     if port == 0 or not _PLAIN.fullmatch(base_url):
         raise UnusableSettings("a base address is of printable ASCII, and its port not 0")
-    plain = parts.scheme == "http" and is_loopback(base_url)
+    plain = parts.scheme == "http" and loopback.holds(base_url)
     if parts.scheme != "https" and not plain:
         raise UnusableSettings("outside loopback a base address begins with https://")
     if not parts.hostname or {"?", "#"} & set(base_url) or parts.username is not None:
@@ -133,7 +122,7 @@ def check_base_url(base_url: str) -> None:
 def _check_offset(offset: int, *, base_url: str, demonstration: bool) -> None:
     if abs(offset) > FARTHEST:
         raise UnusableSettings("--clock-offset is ten years at most")
-    if offset and not (demonstration and is_loopback(base_url)):
+    if offset and not (demonstration and loopback.holds(base_url)):
         raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
 
 
@@ -179,7 +168,7 @@ def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -
     city = _read(folder.parent / "city.json", City)
     check_base_url(city.issuer)
     _check_offset(clock_offset, base_url=city.issuer, demonstration=city.demonstration)
-    if city.test_hooks and not is_loopback(city.issuer):
+    if city.test_hooks and not loopback.holds(city.issuer):
         raise UnusableSettings("test hooks are refused outside loopback")
     return IssuerSettings(
         folder=folder,

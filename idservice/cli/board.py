@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
 
 import typer
 
@@ -24,6 +23,7 @@ from crypto.instant import UnixSeconds
 from crypto.log import ed25519, note
 from crypto.log.ed25519 import Signer
 from crypto.log.note import Note
+from idservice import loopback
 from idservice.apps import key_files, settings
 from idservice.apps.settings import UnusableSettings
 from idservice.clients import register as client
@@ -159,9 +159,8 @@ def opened(access: Access) -> Iterator[Desk]:
 
 
 def _check_offset(believed: Believed, access: Access) -> None:
-    host = urlsplit(access.address).hostname or ""
-    loopback = settings.is_loopback(access.address) and bool(host)
-    if access.clock_offset and not (believed.in_force.demonstration and loopback):
+    demonstration = believed.in_force.demonstration and loopback.holds(access.address)
+    if access.clock_offset and not demonstration:
         raise Misuse("The clock is moved only for a demonstration on this machine.")
 
 

@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import urlsplit
 
 import typer
 
 from crypto.encoding.canonical_json import JsonObject
 from crypto.errors import Malformed
-from idservice.clients import exchange, openid
+from idservice import loopback
+from idservice.clients import openid
 from idservice.clock import FARTHEST, SystemClock
 from idservice.storage import wallet as storage
 from idservice.verification import trust
@@ -237,5 +237,5 @@ def _check_offset(service: WalletService, offset: int) -> None:
     if abs(offset) > FARTHEST:
         raise Unusable("The clock is moved by ten years at most.")
     bundle = service.trust()
-    if not bundle.demonstration or not exchange.is_loopback(urlsplit(bundle.issuer).hostname or ""):
+    if not bundle.demonstration or not loopback.holds(bundle.issuer):
         raise Unusable("The clock is moved only for a demonstration on this machine.")

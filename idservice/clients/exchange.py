@@ -7,12 +7,13 @@ answer has no more octets than were allowed. What an answer is worth is decided 
 """
 
 import asyncio
-import ipaddress
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 import httpx
+
+from idservice import loopback
 
 _CONNECT: Final = 5.0
 """Seconds after which nobody is believed to be there."""
@@ -110,19 +111,9 @@ def allowed(url: str) -> bool:
     """Say whether an address is `https`, or on this machine, and holds no credential."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname or ""
+        host = parts.hostname
     except ValueError:
         return False
     if not host or parts.username is not None or parts.password is not None:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine, without asking a name server."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and loopback.holds(url))

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from crypto.errors import CryptoError
 from crypto.log import checkpoint, note, tile
 from crypto.log.tile import Bundle
+from idservice import loopback
 from idservice.apps import key_files
 from idservice.apps import settings as told
 from idservice.apps.settings import UnusableSettings
@@ -169,6 +170,6 @@ def check_offset(settings: RegisterSettings, offset: int) -> None:
     Raises:
         UnusableSettings: anybody else.
     """
-    allowed = charter(settings).demonstration and told.is_loopback(settings.base_url)
+    allowed = charter(settings).demonstration and loopback.holds(settings.base_url)
     if offset and not allowed:
         raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
