@@ -56,7 +56,8 @@ from idservice.register.entry import (
     Withdrawal,
     WithdrawalReason,
 )
-from idservice.register.state import Course
+from idservice.register.ledger import FRESH
+from idservice.register.state import Course, end_of
 
 app = typer.Typer(
     cls=parts.later("drill"),
@@ -281,10 +282,10 @@ def _statement(
     """Say what is voted on: what another seat voted on already, or what is published now.
 
     Votes count together only if they are over the same checkpoint, so a later voter takes the
-    first one's, if it can count: enough witnesses saw it after the notice, and all comments that
-    it contains are heard and answered. Comments made since are told to the voter, and stop
-    nobody: else anybody could keep a board from ever voting. A vote from before the notice is
-    over would never count: none is signed, and nobody is held to one.
+    first one's, if it can count: enough witnesses saw it after the notice and not a fortnight ago,
+    and all comments that it contains are heard and answered. Comments made since are told to the
+    voter, and stop nobody: else anybody could keep a board from ever voting. A vote from before the
+    notice is over would never count: none is signed, and nobody is held to one.
     """
     digest = None if minutes is None else entry.entry_digest(minutes.encode())
     voting = _voting(desk, course)
@@ -294,7 +295,7 @@ def _statement(
         same = hearing in {None, known.hearing} and digest in {None, known.minutes}
         if signed is None or not same or not _is_heard(course, known, size=_size(signed)):
             continue
-        if _in_time(desk, signed, begin):
+        if _in_time(desk, course, signed, begin):
             return known, signed
     if desk.believed.in_force.earliest < begin:
         raise Refused(f"Its notice lasts until {_day(begin)}; a vote before then cannot count.")
@@ -353,12 +354,15 @@ def _seen(desk: Desk, published: Note) -> Witnessed:
     return desk.believed.register.witnessed(published, now=desk.now)
 
 
-def _in_time(desk: Desk, published: Note, begin: UnixSeconds) -> bool:
-    """Say whether votes over a checkpoint can count."""
+def _in_time(desk: Desk, course: Course, published: Note, begin: UnixSeconds) -> bool:
+    """Say whether votes over a checkpoint can count: after the notice, and not for ever."""
     try:
-        return _seen(desk, published).earliest >= begin
+        seen = _seen(desk, published)
     except CryptoError:
         return False
+    last = min(course.proposal.enact_by, desk.believed.register.charter.sunset)
+    fresh = desk.believed.in_force.earliest <= seen.latest + FRESH
+    return fresh and begin <= seen.earliest and seen.latest < end_of(last)
 
 
 def _day(moment: UnixSeconds) -> str:
@@ -366,7 +370,7 @@ def _day(moment: UnixSeconds) -> str:
 
 
 def _enactment(desk: Desk, course: Course, voting: JsonObject) -> Enactment:
-    """Put an enactment together from the statement of the most seats, those too early last."""
+    """Put an enactment together from the statement of the most seats, one that can count first."""
     register, decided, notes = desk.believed.register, course.proposal.change, _checkpoints(voting)
     keys = approval.possible_keys(decided, register.charter)
 
@@ -382,7 +386,7 @@ def _enactment(desk: Desk, course: Course, voting: JsonObject) -> Enactment:
 
     def weight(said: Statement) -> tuple[bool, int]:
         signed = notes[said.checkpoint]
-        fit = _is_heard(course, said, size=_size(signed)) and _in_time(desk, signed, begin)
+        fit = _is_heard(course, said, size=_size(signed)) and _in_time(desk, course, signed, begin)
         return fit, len({each.seat for each in found[said]})
 
     most = max(found, key=weight)

@@ -143,7 +143,8 @@ class RegisterOffice:
     def votes(self, number: int) -> JsonObject:
         """Return what an enactment is made of: C1, and the votes by what they are over.
 
-        Of what each seat voted for, only the newest is told: no seat makes the answer long.
+        Of what each seat voted for, only the newest is told, and what has enough votes: no seat
+        makes the answer long, or hides what is decided.
         """
         course = self._journal.course(number)
         kept = [each.signed.note for each in self._journal.kept()]
@@ -152,6 +153,12 @@ class RegisterOffice:
         newest = {
             vote.seat: statement for statement, votes in course.votes.items() for vote in votes
         }
+        enough = course.approved
+        told = {*newest.values()} | {
+            statement
+            for statement, votes in course.votes.items()
+            if enough and enough <= {vote.seat for vote in votes}
+        }
         statements: list[JsonValue] = [
             {
                 "statement": wire.write_statement(statement),
@@ -159,7 +166,7 @@ class RegisterOffice:
                 "votes": [_write_vote(vote) for vote in votes],
             }
             for statement, votes in course.votes.items()
-            if statement in newest.values() and statement.checkpoint in texts
+            if statement in told and statement.checkpoint in texts
         ]
         c1 = None if first is None else first.signed.note.octets().decode()
         return {"c1": c1, "statements": statements}

@@ -164,8 +164,7 @@ class Register:
         kept = self._ledger
         found = {*kept.chain, *kept.community_entries}
         for record in kept.records.values():
-            held = not record.ended and record.until > kept.summary_time
-            if held or record.subject in subjects:
+            if record.matters(at=kept.summary_time) or record.subject in subjects:
                 found.update(record.entries)
         # Whatever else was decided about what these entries touch, must be told as well.
         told: set[int] = set()

@@ -82,7 +82,7 @@ class Ledger:
     """The subjects that an entry decided about."""
     summary_at: int = 0
     """The last true summary."""
-    summary_time: int = 0
+    summary_time: UnixSeconds = state.NEVER
 
     def copy(self) -> "Ledger":
         """Return another one with the same content; values in it are never changed."""
@@ -257,7 +257,8 @@ class Turn:
 
     def _check_time(self, proposal: Proposal, c2: Witnessed) -> None:
         """Check that the votes are neither too late nor held back, as far as the log knows."""
-        if c2.latest >= end_of(proposal.enact_by) or self.ledger.told > c2.latest + FRESH:
+        last = min(proposal.enact_by, self.ledger.charter.sunset)
+        if c2.latest >= end_of(last) or self.ledger.told > c2.latest + FRESH:
             raise NotCounted(Reason.TOO_LATE)
 
     def _check_fits(self, each: Proposal) -> None:
@@ -333,7 +334,8 @@ class Turn:
         if (
             record is None
             or change.WIND_DOWN in ledger.records
-            or record.paused_until > ledger.told
+            # who has not the whole log may not know how late it is; a summary tells
+            or (ledger.whole and record.paused_until > ledger.told)
         ):
             raise NotCounted(Reason.NOT_DELEGATED)
         key = approval.delegated(record, each.change, spent=spent, board=ledger.charter)

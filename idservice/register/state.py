@@ -36,7 +36,7 @@ from idservice.verification.policy import Policy
 
 _LAST = date(9999, 12, 30)
 """The last day whose end can be told."""
-_NEVER = UnixSeconds(0)
+NEVER, FOR_GOOD = UnixSeconds(0), UnixSeconds((1 << 53) - 1)
 
 
 def end_of(day: date) -> UnixSeconds:
@@ -225,9 +225,6 @@ class Step:
 COMMUNITY_SILENCE: Final = 365 * DAY
 """Without the community's signature for so long, nothing is issued."""
 
-FOR_GOOD: Final = UnixSeconds((1 << 53) - 1)
-"""The end of what does not end."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Time:
@@ -263,7 +260,7 @@ class Record:
     entries: tuple[int, ...]
     """Entries that justify it."""
     provisional: bool = False
-    paused_until: UnixSeconds = _NEVER
+    paused_until: UnixSeconds = NEVER
     """Out of force by the emergency quorum until then; 0 if it is not."""
     ended: bool = False
     """Dropped by the board."""
@@ -271,6 +268,10 @@ class Record:
     def holds(self, *, earliest: UnixSeconds, latest: UnixSeconds) -> bool:
         """Say whether it is in force between these times."""
         return not self.ended and self.until > latest and self.paused_until <= earliest
+
+    def matters(self, *, at: UnixSeconds) -> bool:
+        """Say whether it, or an emergency that it leaves its time, has an effect after a time."""
+        return not self.ended and max(self.until, self.paused_until) > at
 
     @property
     def emergency(self) -> UnixSeconds:
@@ -310,7 +311,7 @@ def decided(course: Course, enacted: Enacted, *, before: Record | None) -> Recor
         version=version,
         settled=before.settled if made.provisional else version,
         paused_until=paused,
-        ended=before.ended or (drops and not made.provisional),
+        ended=drops and (before.ended or not made.provisional),
         entries=(*before.entries, *entries),
     )
 
@@ -442,7 +443,7 @@ def digest(
             each.paused_until if each.paused_until > at else 0,
         ]
         for each in sorted(records.values(), key=lambda record: record.subject)
-        if not each.ended and each.until > at
+        if each.matters(at=at)
     ]
     said: JsonObject = {"charter": charter.write(board), "community": community, "records": held}
     return hashlib.sha256(canonical_json.serialize(said)).digest()

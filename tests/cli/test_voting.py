@@ -10,6 +10,7 @@ from crypto.encoding.canonical_json import JsonObject
 from idservice.cli import voting
 from idservice.cli.board import Desk
 from idservice.clients.register import Believed, HttpRegister
+from idservice.period import DAY
 from idservice.register import approval
 from idservice.register.entry import Statement
 from tests.fakes import register_office, registers
@@ -111,3 +112,20 @@ def test_the_statement_of_the_most_seats_is_enacted_without_votes_of_lost_keys(
     assert voting._enactment(asked, crowded, told).statement == said
     alone = replace(course, votes={other: (*often, lost)})
     assert voting._enactment(asked, alone, told).votes == often
+
+
+def test_a_statement_that_has_grown_old_is_offered_to_nobody_and_enacted_last(
+    office: Office, number: int
+) -> None:
+    old = office.approve(number, "council-1", "agency-1", answer=answer(office, number))
+    office.wait(14 * DAY - 1)
+    assert offered(office, number)[0] == old
+    office.wait(2 * DAY)
+    fresh, _ = offered(office, number)
+    assert fresh != old
+    office.approve(number, "community-1", answer=answer(office, number))
+    asked, course = desk(office), office.course(number)
+    told = voting._voting(asked, course)
+    assert voting._enactment(asked, course, told).statement == fresh
+    office.wait(400 * DAY)
+    assert offered(office, number)[0] not in {old, fresh}

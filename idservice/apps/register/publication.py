@@ -39,6 +39,9 @@ WHOLE: Final = 64
 MOST_AFTER: Final = 1000
 """Entries since a summary, such as comments, that a bundle carries until another one is due."""
 
+MOST_OCTETS_AFTER: Final = 1024 * 1024
+"""Of those entries; a single one can have a tenth of it."""
+
 MOST_A_DAY: Final = 1440
 """Versions; no city publishes more than one a minute for long."""
 
@@ -112,14 +115,18 @@ def _summarise(held: CityLog) -> None:
     """Say in the log what is in force, so that a bundle may leave the rest out."""
     register = held.register
     since = register.summarised_from
-    recent = since is not None and register.size - since <= MOST_AFTER
-    if register.size < WHOLE or recent:
+    first = since is None and register.size >= WHOLE
+    if not first and _is_little(held.entries[since or 0 :]):
         return
     head = held.cosigned(anew=False)
     witnessed = cosignature.verify_quorum(
         head, policy=register.charter.witness_policy, now=UnixSeconds(cosignature.LATEST)
     )
     held.append(Summary(checkpoint=head.note, state=register.state(at=witnessed.latest)))
+
+
+def _is_little(entries: Sequence[bytes]) -> bool:
+    return len(entries) <= MOST_AFTER and sum(map(len, entries)) <= MOST_OCTETS_AFTER
 
 
 def _signed(publisher: Publisher, in_force: InForce, *, version: int, now: UnixSeconds) -> bytes:
@@ -177,7 +184,7 @@ def _before(folder: Path) -> _Before | None:
 
 
 def _lost(in_force: InForce, *, now: UnixSeconds) -> _Before:
-    """Go on where no bundle is left, or none was: above every version that a reader has seen."""
+    """Go on where no bundle is left, or none was: above every version of an earlier day."""
     days = (period.day(now) - in_force.charter.adopted).days
     sizes = range(max(1, in_force.size - MOST_EARLIER), in_force.size)
     return _Before(sizes=sizes, version=max(0, days) * MOST_A_DAY, seen=None)

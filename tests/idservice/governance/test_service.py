@@ -13,7 +13,7 @@ from idservice.complaints import over_asking
 from idservice.errors import Code, ServiceError
 from idservice.governance import plain_words, service
 from idservice.governance.model import Digest, NotLogged, Stage, Unusable
-from idservice.register import entry
+from idservice.register import entry, wire
 from idservice.register.change import Drop, PolicyChange, SuspendIssuing
 from idservice.register.entry import RemovalReason
 from idservice.register.state import Reason
@@ -380,6 +380,30 @@ def test_no_seat_makes_the_answer_about_votes_long(office: Office) -> None:
         for _ in range(3):
             office.approve(number, seat)
     assert len(members.array(office.office.votes(number)["statements"])) == 2
+
+
+def test_what_has_enough_votes_is_told_whatever_its_voters_voted_before(office: Office) -> None:
+    number = office.propose(CHANGE)
+    office.wait(registers.NOTICE + 1)
+    c2 = office.published().note
+    said = [
+        replace(office.statement(number, c2), hearing=date(2027, 1, each)) for each in range(1, 5)
+    ]
+    for each, *seats in (
+        (0, "council-1", "agency-1"),
+        (1, "council-1"),
+        (2, "agency-1"),
+        (3, "community-1"),
+        (0, "community-1"),
+    ):
+        for seat in seats:
+            signed = office.approval(said[each], seat)
+            office.office.approve(signed, checkpoint_note=c2.octets().decode(), minutes=None)
+    told = members.array(office.office.votes(number)["statements"])
+    complete = [each for each in told if len(members.array(members.any_object(each)["votes"])) == 3]
+    assert [members.any_object(each)["statement"] for each in complete] == [
+        wire.write_statement(said[0])
+    ]
 
 
 def test_a_checkpoint_with_a_clock_of_the_far_future_takes_nothing_down(office: Office) -> None:

@@ -155,6 +155,8 @@ def test_sunset_stops_issuing_and_a_slow_clock_gains_nothing() -> None:
     assert city.in_force().stopped(now=day) is Stopped.SUNSET
     city.now = day
     assert city.in_force().stopped(now=UnixSeconds(0)) is Stopped.SUNSET
+    city.decide(CharterChange(charter=registers.board()))  # too late: see `enforcement`
+    assert [each.reason for each in city.register().refusals] == [Reason.TOO_LATE]
 
 
 def test_a_year_without_the_community_stops_issuing() -> None:

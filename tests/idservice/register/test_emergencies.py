@@ -6,12 +6,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crypto.encoding import members
+from crypto.encoding.canonical_json import JsonObject
 from crypto.instant import UnixSeconds
 from crypto.log import note
-from idservice.period import DAY, day
-from idservice.register import bundle
+from idservice import period
+from idservice.period import DAY, Period, day
+from idservice.register import approval, bundle, change
 from idservice.register.change import Change, Drop, ResumeIssuing, SuspendIssuing
-from idservice.register.entry import Digest, Founding
+from idservice.register.entry import Digest, Founding, RoutineEntry
 from idservice.register.state import Reason, Stopped
 from tests.fakes import city as cities
 from tests.fakes import registers
@@ -78,6 +81,21 @@ def test_emergency_is_no_veto_and_keeps_its_time() -> None:
     assert city.in_force().policies == {"library-card": renewed.policy}
 
 
+def test_an_emergency_keeps_nothing_ended_that_the_board_brings_back() -> None:
+    city = City(founding=FOUNDED)
+    city.decide(DROP, base=1)
+    renewed = registers.policy_change(place="Another branch")
+    proposal = city.propose(renewed, base=2)
+    c1 = city.note()
+    city.wait(NOTICE)
+    city.decide(DROP, base=2, seats=FEW)
+    enact(city, proposal, c1=c1)
+    assert city.in_force().policies == {}
+    city.wait(14 * DAY)
+    assert city.in_force().policies == {"library-card": renewed.policy}
+    assert not reasons(city)
+
+
 def test_board_confirms_what_a_second_emergency_overtook() -> None:
     city = City(founding=FOUNDED)
     first = city.decide(DROP, base=1, seats=FEW)
@@ -126,6 +144,49 @@ def test_resuming_is_not_vetoed_by_emergencies_and_leaves_them_their_time() -> N
     city.wait(1)
     assert stopped(city) is None
     assert not reasons(city)
+
+
+def test_resuming_that_ends_before_an_emergency_leaves_it_its_time_offline_too() -> None:
+    city = registers.of_city(MADE)
+    resume = city.propose(ResumeIssuing(), until=day(UnixSeconds(city.now + NOTICE + 3 * DAY)))
+    c1 = city.note()
+    city.wait(NOTICE)
+    city.decide(SuspendIssuing(), seats=FEW)
+    enact(city, resume, c1=c1)
+    dropped = offline_after_a_drop(city, wait=5 * DAY)
+    assert stopped(city) is Stopped.SUSPENDED
+    assert dropped.in_force.stopped(now=UnixSeconds(city.now)) is Stopped.SUSPENDED
+
+
+def test_what_was_announced_after_an_emergency_was_over_is_known_offline() -> None:
+    city = registers.of_city(MADE)
+    city.decide(Drop(subject="delegation:city-root"), base=1, seats=FEW)
+    city.wait(15 * DAY)
+    first, second = sorted(MADE.policies)[:2]
+    city.decide(Drop(subject=f"policy:{first}"), base=1)  # tells the time in the log
+    first_key = members.any_object(members.array(MADE.payload["announced"])[0])
+    later = Period(members.whole(first_key["period"]) + 5)
+    value: JsonObject = {**first_key, "period": later, "exp": period.expires(later)}
+    said = change.announcement(value)
+    message = approval.routine_message("city-root", said, scope=city.scope)
+    signature = MADE.root_key.sign(message)
+    city.append(RoutineEntry(delegation="city-root", change=said, signature=signature))
+    known = offline_after_a_drop(city, wait=DAY, subject=f"policy:{second}").in_force
+    assert said.subject in city.in_force().records
+    assert known.policies == city.in_force().policies
+
+
+def offline_after_a_drop(city: City, *, wait: int, subject: str | None = None) -> bundle.Loaded:
+    """Let the community sign once more, and read a bundle that leaves out what is over."""
+    city.wait(wait)
+    city.decide(Drop(subject=subject or f"policy:{min(MADE.policies)}"), base=1)
+    city.summarise()
+    assert not reasons(city)
+    in_force = city.in_force().policies
+    policies = members.array(MADE.payload["policies"])
+    kept = [each for each in policies if members.any_object(each)["id"] in in_force]
+    data = registers.bundled(MADE, city, payload={**MADE.payload, "policies": kept})
+    return bundle.load(data, pin=None, seen=None, now=UnixSeconds(city.now))
 
 
 @pytest.mark.parametrize("junk", ["hello\n", f"hello\n99999\n{'A' * 43}=\n"])

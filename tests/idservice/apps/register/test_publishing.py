@@ -272,6 +272,18 @@ def test_comments_since_a_summary_make_no_bundle_long(
             assert (held.register.summarised_from != since) is due
 
 
+def test_long_proposals_since_a_summary_keep_no_bundle_from_being_published(
+    city: Registered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "MOST_OCTETS_AFTER", 1000)
+    with city.opened() as held:
+        assert held.register.size < publication.WHOLE
+        city.road(held).propose(new_policy(city))
+    city.publish()
+    with city.opened() as held:
+        assert held.register.summarised_from == held.register.size - 1
+
+
 def test_a_bundle_that_was_lost_is_followed_by_one_that_readers_take_over(
     city: Registered,
 ) -> None:
