@@ -51,13 +51,8 @@ def seal(plaintext: bytes, *, recipient: bytes, random_bytes: RandomBytes) -> by
 
     Secret: `plaintext` and the octets drawn; the run time depends on the length only.
     """
-    if len(recipient) != KEY_LENGTH:
-        raise Malformed("an X25519 public key has 32 octets (RFC 7748, 5)")
     passing = nacl.public.PrivateKey(random_bytes(KEY_LENGTH))
-    try:
-        shared = nacl.public.Box(passing, nacl.public.PublicKey(recipient))
-    except nacl.exceptions.CryptoError as error:
-        raise Refused("public key of low order (RFC 7748, 6.1)") from error
+    shared = _agree(passing, recipient)
     passing_public = bytes(passing.public_key)
     nonce = _nonce(passing_public, recipient)
     return passing_public + shared.encrypt(plaintext, nonce).ciphertext
@@ -84,6 +79,25 @@ def unseal(sealed: bytes, *, private_key: bytes) -> bytes:
         return nacl.public.SealedBox(nacl.public.PrivateKey(private_key)).decrypt(sealed)
     except nacl.exceptions.CryptoError as error:
         raise Refused("sealed to another key, or changed") from error
+
+
+def check_recipient(key: bytes) -> None:
+    """Check that something can be sealed to a public key that comes from elsewhere.
+
+    Raises:
+        Malformed: it is not 32 octets.
+        Refused: it is a point of low order, to which anybody could read.
+    """
+    _agree(nacl.public.PrivateKey(bytes(KEY_LENGTH)), key)
+
+
+def _agree(passing: nacl.public.PrivateKey, recipient: bytes) -> nacl.public.Box:
+    if len(recipient) != KEY_LENGTH:
+        raise Malformed("an X25519 public key has 32 octets (RFC 7748, 5)")
+    try:
+        return nacl.public.Box(passing, nacl.public.PublicKey(recipient))
+    except nacl.exceptions.CryptoError as error:
+        raise Refused("public key of low order (RFC 7748, 6.1)") from error
 
 
 def _nonce(passing: bytes, recipient: bytes) -> bytes:

@@ -92,6 +92,17 @@ def handle(slip: Slip) -> Handle:
     return Handle(box.public_key(_private_key(slip)))
 
 
+def parse_handle(octets: bytes) -> Handle:
+    """Read a handle that somebody else wrote.
+
+    Raises:
+        Malformed: not 32 octets.
+        Refused: a point of low order, which no slip has.
+    """
+    box.check_recipient(octets)
+    return Handle(octets)
+
+
 def row_key(handle: Handle, *, period: int, configuration: str) -> bytes:
     """Name the index row of a handle: 32 octets that tell nothing without the handle."""
     return _hash(b"row", handle, _instance(period, configuration))

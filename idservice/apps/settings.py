@@ -119,7 +119,12 @@ def check_base_url(base_url: str) -> None:
         raise UnusableSettings("a base address does not end with a slash")
 
 
-def _check_offset(offset: int, *, base_url: str, demonstration: bool) -> None:
+def check_offset(offset: int, *, base_url: str, demonstration: bool) -> None:
+    """Let nobody but a demonstration on this machine move the clock.
+
+    Raises:
+        UnusableSettings: anybody else, or by more than ten years.
+    """
     if abs(offset) > FARTHEST:
         raise UnusableSettings("--clock-offset is ten years at most")
     if offset and not (demonstration and loopback.holds(base_url)):
@@ -167,7 +172,7 @@ def issuer(folder: Path, *, environ: Mapping[str, str], clock_offset: int = 0) -
     """
     city = _read(folder.parent / "city.json", City)
     check_base_url(city.issuer)
-    _check_offset(clock_offset, base_url=city.issuer, demonstration=city.demonstration)
+    check_offset(clock_offset, base_url=city.issuer, demonstration=city.demonstration)
     if city.test_hooks and not loopback.holds(city.issuer):
         raise UnusableSettings("test hooks are refused outside loopback")
     return IssuerSettings(
@@ -192,7 +197,7 @@ def verifier(
     check_base_url(own.base_url)
     if clock_offset:
         demonstration = _in_demonstration(folder)
-        _check_offset(clock_offset, base_url=own.base_url, demonstration=demonstration)
+        check_offset(clock_offset, base_url=own.base_url, demonstration=demonstration)
     return VerifierSettings(
         folder=folder,
         base_url=own.base_url,

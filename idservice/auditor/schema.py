@@ -15,7 +15,7 @@ from idservice.auditor import comparison, folder, inventory
 from idservice.auditor.model import Finding, Inventory, Kind, Trouble
 
 _EVERYWHERE: Final = text("""
-    SELECT CASE relnamespace WHEN current_schema()::regnamespace THEN '' ELSE nspname || '.' END
+    SELECT CASE nspname WHEN current_schema() THEN '' ELSE nspname || '.' END
         || relname || '.' || attname
     FROM pg_attribute
     JOIN pg_class ON pg_class.oid = attrelid

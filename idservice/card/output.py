@@ -2,7 +2,8 @@
 
 An existing file is left alone unless the caller says otherwise, and then it is there until the
 new one is whole; a link is never followed. Where the system can, the octets go to a file without a
-name that gets its name when it is complete, so that a crash leaves nothing behind.
+name that gets its name when it is complete, so that a crash leaves nothing behind; while a file is
+replaced, it can leave the new one as `.NAME.unfinished`, which the next try removes.
 """
 
 import errno

@@ -29,7 +29,7 @@ from idservice.apps.settings import UnusableSettings
 from idservice.clients import register as client
 from idservice.clients.register import Believed, HttpRegister, NotTaken, Unreachable
 from idservice.clients.transparency import HttpLog
-from idservice.clock import SystemClock
+from idservice.clock import FARTHEST, SystemClock
 from idservice.governance.plain_words import Rows
 from idservice.register.state import Course
 from idservice.storage import published
@@ -147,6 +147,8 @@ def opened(access: Access) -> Iterator[Desk]:
     """Read the whole register, check it against the pinned charter, and remember what was seen."""
     pin = parse_digest(access.charter, "--charter")
     seen = _read_seen(access.seen)
+    if abs(access.clock_offset) > FARTHEST:
+        raise Misuse("The clock is moved by ten years at most.")
     now = SystemClock(offset=access.clock_offset).now()
     with ExitStack() as stack:
         asked = stack.enter_context(counter(access.address))

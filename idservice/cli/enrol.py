@@ -249,7 +249,7 @@ def _enrol(told: _Enrolling) -> None:
         written = write(handed)
         try:
             desk.show(handed, as_json=told.as_json, wait=asked)
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a terminal that is not UTF-8 draws no code
             typer.echo(_UNSEEN, err=True)
             raise typer.Exit(_MISUSE) from error
     if not written:

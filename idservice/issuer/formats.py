@@ -25,7 +25,7 @@ from crypto.instant import UnixSeconds
 from crypto.sdjwt import issue, verify
 from crypto.sdjwt.issue import Frame
 from crypto.sealed import offer
-from crypto.sealed.handle import Handle
+from crypto.sealed.handle import Handle, parse_handle
 from crypto.status import reference
 from crypto.status.reference import Reference
 from idservice import catalogue, period
@@ -167,7 +167,7 @@ def read_shown(verified: Verified | VerifiedBbs, *, now: UnixSeconds) -> Shown:
         raise Malformed("renewal_handle and enrolled_until are texts")
     return Shown(
         person=claims.from_claims(content, today=period.day(now)),
-        handle=Handle(base64url.decode(handle)),
+        handle=parse_handle(base64url.decode(handle)),
         enrolled_until=date.fromisoformat(until),
         announced=announced,
         index=verified.status_index if isinstance(verified, Verified) else None,

@@ -18,7 +18,7 @@ from crypto.entropy import RandomBytes
 from crypto.errors import Malformed
 from crypto.instant import UnixSeconds
 from crypto.jose.jws import Signer
-from crypto.sealed.handle import Handle
+from crypto.sealed.handle import Handle, parse_handle
 from crypto.status import status_token
 from crypto.status.bits import StatusBits
 from idservice.errors import Code, ServiceError
@@ -74,7 +74,7 @@ class Entitlement:
             raise Malformed("period")
         return cls(
             person=claims.from_record(_object(content.get("person")), today=today),
-            handle=Handle(base64url.decode(_text(content, "handle"))),
+            handle=parse_handle(base64url.decode(_text(content, "handle"))),
             enrolled_until=_day(content, "enrolled_until"),
             period=Period(period),
             configuration=_text(content, "configuration"),

@@ -249,7 +249,7 @@ def _base(issuer: str) -> str:
 def _bearer(request: Request) -> offer.Secret:
     """Read the token out of the header, the only place where it may stand (RFC 6750, 2.1).
 
-    Who brings none is told what is needed and of no error (RFC 6750, 3.1).
+    To who brings none, the header names no error (RFC 6750, 3.1).
     """
     if "access_token" in request.query_params:
         raise ServiceError(Code.INVALID_REQUEST)

@@ -222,6 +222,19 @@ def test_slip_that_cannot_be_shown_is_said(issuer: Path) -> None:
     assert b"Traceback" not in done.stderr
 
 
+def test_slip_that_a_terminal_cannot_draw_is_said(issuer: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _BY_ITSELF, "--folder", str(issuer), "--from", "-"],
+        input=json.dumps(RECORD).encode(),
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Enrolled, but")
+    assert b"Traceback" not in done.stderr
+
+
 def test_offers_that_ended_are_reaped_where_no_office_runs(issuer: Path) -> None:
     enrolled(issuer, RECORD)
     assert offers(issuer)

@@ -189,9 +189,13 @@ def test_clerk_may_add_and_do_nothing_else(postgres_server: postgres.Server) -> 
         with engine.write(owner) as connection:
             connection.execute(text("DROP ROLE IF EXISTS clerk"))
             connection.execute(text("CREATE ROLE clerk LOGIN"))
+            connection.execute(text("GRANT SELECT ON index_rows, offers, tokens TO clerk"))
             for name in ("clerk_lasting.sql", "clerk_pending.sql"):
                 for statement in _statements(folder / name):
                     connection.exec_driver_sql(statement)
+            connection.execute(text("GRANT SELECT ON offers, tokens, renewals TO clerk"))
+            for statement in _statements(folder / "clerk_pending.sql"):
+                connection.exec_driver_sql(statement)
         url = made.lasting_url.replace("tester@", "clerk@")
         clerk = engine.open_database(url, short_lived=False)
         pending, lasting = issuer_pending.SqlPending(clerk), issuer.SqlLasting(clerk)

@@ -16,7 +16,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from crypto.errors import CryptoError
 from crypto.log import checkpoint, note, tile
 from crypto.log.tile import Bundle
-from idservice import loopback
 from idservice.apps import key_files
 from idservice.apps import settings as told
 from idservice.apps.settings import UnusableSettings
@@ -165,11 +164,6 @@ def charter(settings: RegisterSettings) -> Charter:
 
 
 def check_offset(settings: RegisterSettings, offset: int) -> None:
-    """Let nobody but a demonstration on this machine move the clock.
-
-    Raises:
-        UnusableSettings: anybody else.
-    """
-    allowed = charter(settings).demonstration and loopback.holds(settings.base_url)
-    if offset and not allowed:
-        raise UnusableSettings("--clock-offset is for demonstration folders on loopback")
+    """Let nobody but a demonstration on this machine move the clock; raises as elsewhere."""
+    demonstration = charter(settings).demonstration
+    told.check_offset(offset, base_url=settings.base_url, demonstration=demonstration)

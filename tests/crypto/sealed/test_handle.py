@@ -20,6 +20,16 @@ SLIP = handle.new_slip(random_bytes=fixed)
 HANDLE = handle.handle(SLIP)
 
 
+def test_a_handle_from_elsewhere_is_a_key_to_which_something_can_be_sealed() -> None:
+    assert handle.parse_handle(bytes(HANDLE)) == HANDLE
+    for octets in (b"", HANDLE[:31], HANDLE + b"0"):
+        with pytest.raises(Malformed):
+            handle.parse_handle(octets)
+    for octets in (bytes(32), b"\1" + bytes(31)):
+        with pytest.raises(Refused):
+            handle.parse_handle(octets)
+
+
 def test_a_new_slip_has_130_bits_and_no_more() -> None:
     assert handle.new_slip(random_bytes=lambda length: b"\xff" * length) == b"\x03" + b"\xff" * 16
     assert handle.new_slip(random_bytes=bytes) == bytes(17)

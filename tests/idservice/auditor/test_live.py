@@ -94,6 +94,19 @@ def test_nothing_in_a_postgresql_database_is_out_of_sight(
     assert [finding.name for finding in findings] == [column]
 
 
+def test_a_schema_may_have_any_name(server: postgres.Server) -> None:
+    url = server.database("cased")
+    owner = engine.open_database(url, short_lived=True)
+    with owner.begin() as connection:
+        connection.exec_driver_sql('CREATE SCHEMA "The City"')
+        connection.exec_driver_sql('ALTER DATABASE cased SET search_path TO "The City"')
+    owner.dispose()
+    engine.migrate(url, "verifier", short_lived=True)
+    opened = engine.open_database(url, short_lived=True)
+    assert schema.check_schema(schema.columns(opened), LISTED, "verifier.pending") == ()
+    opened.dispose()
+
+
 @pytest.fixture(scope="module")
 def issuer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[issuer_app.RunningIssuer]:
     with issuer_app.running(tmp_path_factory.mktemp("city") / "exampleton") as running:

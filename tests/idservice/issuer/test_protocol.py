@@ -87,7 +87,7 @@ def test_sealed_contents_are_read_as_they_were_written() -> None:
     day = offices.period.day(NOW)
     entitlement = Entitlement(
         person=offices.claims.from_record(offices.ADA, today=day),
-        handle=offices.handle.Handle(bytes(32)),
+        handle=offices.handle.Handle(b"\t" + bytes(31)),
         enrolled_until=day,
         period=offices.Period(13),
         configuration="resident_sd_jwt",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from crypto.encoding import base64url, canonical_json
 from crypto.sealed import handle, offer
 from crypto.sealed.handle import Slip
 from idservice import catalogue
@@ -113,11 +114,41 @@ def test_row_with_a_past_period_is_not_reaped_to_make_place_for_another(
     ],
 )
 def test_offer_that_was_made_up_is_like_none(office: Office, content: bytes) -> None:
+    with pytest.raises(ServiceError, match=Code.INVALID_GRANT):
+        trade(office, content)
+
+
+@pytest.mark.threat("T89")
+@pytest.mark.parametrize("whose", [b"", b"abc", bytes(32)], ids=["none", "short", "low order"])
+def test_offer_to_a_handle_that_no_slip_has_is_like_none(office: Office, whose: bytes) -> None:
+    true = handle.handle(handle.new_slip(random_bytes=office.random_bytes))
+    trade(office, made_up(office, true))
+    with pytest.raises(ServiceError, match=Code.INVALID_GRANT):
+        trade(office, made_up(office, whose))
+
+
+def made_up(office: Office, whose: bytes) -> bytes:
+    return canonical_json.serialize(
+        {
+            "entitlement": {
+                "person": {"resident": True},
+                "handle": base64url.encode(whose),
+                "enrolled_until": "2028-01-01",
+                "period": office.city.period,
+                "configuration": catalogue.CONFIGURATION,
+                "renewal": False,
+            },
+            "transaction_code": None,
+        }
+    )
+
+
+def trade(office: Office, content: bytes) -> None:
+    """Add the row of an offer and ask for its token."""
     code = offer.code(offer.new_reference(random_bytes=office.random_bytes))
     office.stores.pending.add_offer(
         offer.row_key(code),
         sealed=offer.seal(content, secret=code, random_bytes=office.random_bytes),
         slot=model.slot(office.clock.now(), lifetime=model.LIFETIME),
     )
-    with pytest.raises(ServiceError, match=Code.INVALID_GRANT):
-        office.issuer.token(TokenRequest(code=code, transaction_code=None))
+    office.issuer.token(TokenRequest(code=code, transaction_code=None))

@@ -31,6 +31,8 @@ def test_what_was_founded_is_read_back(folder: Path) -> None:
     elsewhere = {"IDSERVICE_PENDING_DATABASE": "sqlite:////elsewhere.db"}
     assert settings.read(folder, environ=elsewhere).database == "sqlite:////elsewhere.db"
     settings.check_offset(told, 60)
+    with pytest.raises(UnusableSettings, match="ten years"):
+        settings.check_offset(told, 1 << 60)
 
 
 def found(folder: Path, entry: CharterEntry, base_url: str = "http://127.0.0.1:1") -> bytes:
