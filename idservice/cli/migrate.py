@@ -1,12 +1,17 @@
-"""`idservice migrate`: bring an office's databases to the newest schema."""
+"""`idservice migrate`: bring an office's databases to the newest schema.
+
+An office's own settings are read first, so that no other folder gets databases.
+"""
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from idservice.apps import settings
+from idservice.apps.governance import settings as register_settings
+from idservice.apps.transparency import settings as log_settings
 from idservice.storage import engine
 
 app = typer.Typer(
@@ -14,12 +19,15 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-Folder = Annotated[Path, typer.Option(help="The office's folder, made by `idservice init`.")]
+Folder = Annotated[Path, typer.Option(help="The office's folder.")]
+
+_SCHEMAS: Final = {"log": "transparency", "register": "governance"}
+"""Schemas that are not named as the command is."""
 
 
 def _migrate(office: str, *databases: tuple[str, bool]) -> None:
     for url, short_lived in databases:
-        engine.migrate(url, office, short_lived=short_lived)
+        engine.migrate(url, _SCHEMAS.get(office, office), short_lived=short_lived)
     typer.echo(f"The {office}'s databases are up to date.")
 
 
@@ -40,26 +48,22 @@ def migrate_verifier(folder: Folder) -> None:
 @app.command("log", epilog="Example: idservice migrate log --folder log")
 def migrate_log(folder: Folder) -> None:
     """Migrate the database of the register's log."""
-    _migrate_one("transparency", folder)
+    told = log_settings.read_log(folder, environ=os.environ)
+    _migrate("log", (told.database, False))
 
 
 @app.command("witness", epilog="Example: idservice migrate witness --folder witness")
 def migrate_witness(folder: Folder) -> None:
     """Migrate a witness's database."""
-    _migrate_one("witness", folder)
+    told = log_settings.read_witness(folder, environ=os.environ)
+    _migrate("witness", (told.database, False))
 
 
 @app.command("register", epilog="Example: idservice migrate register --folder city")
 def migrate_register(folder: Folder) -> None:
     """Migrate the database beside the register's log; the log's is `migrate log`."""
-    address = settings.database(os.environ, settings.PENDING_DATABASE, beside=folder / "beside.db")
-    _migrate("governance", (address, False))
-
-
-def _migrate_one(office: str, folder: Path) -> None:
-    """Migrate an office whose folder says nothing about its one database."""
-    address = settings.lasting_database(folder, environ=os.environ)
-    _migrate(office, (address, False))
+    told = register_settings.read(folder, environ=os.environ)
+    _migrate("register", (told.database, False))
 
 
 def register(root: typer.Typer) -> None:

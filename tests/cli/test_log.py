@@ -22,7 +22,6 @@ from idservice.apps.settings import UnusableSettings
 from idservice.apps.transparency import ed25519_keys, settings
 from idservice.apps.transparency import log as log_office
 from idservice.cli import log as command
-from idservice.cli import migrate
 from idservice.clients.transparency import HttpLog, HttpWitness
 from idservice.transparency.model import NotCosigned, Reason
 from idservice.transparency.ports import Absent
@@ -185,14 +184,6 @@ def test_a_database_from_before_is_refused(made: tuple[Path, str]) -> None:
         file.unlink()
     with pytest.raises(UnusableSettings, match="older"):
         folder_log(folder, 0)
-
-
-@pytest.mark.parametrize("office", ["log", "witness"])
-def test_databases_are_migrated_by_command(office: str, tmp_path: Path) -> None:
-    for _ in range(2):
-        done = CliRunner().invoke(migrate.app, [office, "--folder", str(tmp_path)])
-        assert done.exit_code == 0
-    assert (tmp_path / "lasting.db").exists()
 
 
 def test_a_witness_needs_a_name_and_may_learn_of_logs_later(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from crypto.encoding import base64url
 from crypto.log import ed25519
 from crypto.x509 import x5c
 from idservice.apps import city_folder, key_files
-from idservice.cli import board, migrate, register, serve
+from idservice.cli import board, register, serve
 from idservice.complaints import over_asking
 from idservice.demonstration import stage, town
 from idservice.demonstration.town import Town
@@ -409,12 +409,6 @@ def test_a_register_is_created_over_its_log_once(folder: Folder, later: object) 
         assert new.stat().st_mode & 0o777 == 0o600
     finally:
         (folder.path / "kept.json").replace(folder.path / "register.json")
-
-
-def test_migrating_what_stands_beside_the_log(tmp_path: Path) -> None:
-    told = ["register", "--folder", str(tmp_path)]
-    for _ in range(2):
-        assert CliRunner().invoke(migrate.app, told).exit_code == 0
 
 
 def test_six_words_are_two_octets_each() -> None:

@@ -12,6 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from idservice.apps import settings
+from idservice.apps.transparency import witness
 from idservice.cli import main, serve
 from idservice.demonstration import stage, town
 
@@ -26,12 +27,34 @@ def run(app: object, *arguments: object) -> Result:
     return CliRunner().invoke(app, [str(each) for each in arguments])
 
 
-@pytest.mark.parametrize(("office", "folder"), [("issuer", "issuer"), ("verifier", "../library")])
-def test_migrating_twice_changes_nothing(city: Path, office: str, folder: str) -> None:
+OFFICES = {
+    "issuer": "issuer",
+    "verifier": "../library",
+    "log": "log",
+    "witness": "../witness",
+    "register": ".",
+}
+
+
+@pytest.mark.parametrize("office", OFFICES)
+def test_migrating_twice_changes_nothing(city: Path, office: str) -> None:
+    witness.found(city / OFFICES["witness"], name="w", logs=(), random_bytes=os.urandom)
+    told = ("--address", "http://127.0.0.1:8083", "--desk-key", city / "desk.key")
+    assert run(main.app, "register", "create", city, *told).exit_code == 0
     for _ in range(2):
-        done = run(main.app, "migrate", office, "--folder", city / folder)
-        assert done.exit_code == 0
-        assert "up to date" in done.output
+        done = run(main.app, "migrate", office, "--folder", city / OFFICES[office])
+        assert done.exit_code == 0, done.output
+        assert done.output == f"The {office}'s databases are up to date.\n"
+
+
+@pytest.mark.parametrize("office", OFFICES)
+def test_no_database_comes_into_the_folder_of_another_office(city: Path, office: str) -> None:
+    place = city / "root" if office == "verifier" else city.parent / "library"
+    before = set(place.rglob("*"))
+    done = run(main.app, "migrate", office, "--folder", place)
+    assert done.exit_code == 2
+    assert "cannot be read" in done.output
+    assert set(place.rglob("*")) == before
 
 
 @pytest.mark.parametrize("office", ["issuer", "verifier"])
