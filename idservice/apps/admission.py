@@ -40,6 +40,7 @@ from idservice.register.change import PolicyChange
 from idservice.verification import policy
 from idservice.verification.policy import Policy
 from idservice.verification.trust import TrustBundle
+from idservice.verifier.model import check_redirect_uri
 
 CERTIFICATE_DAYS: Final = 2 * 365
 LONGEST_NAME: Final = 64
@@ -87,11 +88,13 @@ def found_verifier(folder: Path, wished: Verifier, *, chances: Chances) -> str:
         The API key, which is kept as a hash only.
 
     Raises:
-        UnusableSettings: there is something in the folder, or the address or name may not be.
+        UnusableSettings: there is something in the folder, or the office could not start with
+            such an address, name or policy.
     """
     settings.check_base_url(wished.base_url)
     names = _names(wished)
     _check_name(wished.name)
+    _check_wishes(wished)
     api_key = base64url.encode(chances.random_bytes(_API_KEY_LENGTH))
     hashed = hashlib.sha256(api_key.encode()).hexdigest()
     told = wished.model_copy(update={"api_keys": [hashed]})
@@ -273,6 +276,21 @@ def _check_name(name: str) -> None:
         raise UnusableSettings(f"the verifier's name is refused: {error}") from error
     if len(name.encode()) > LONGEST_NAME:
         raise UnusableSettings(f"a verifier has a name of at most {LONGEST_NAME} octets in UTF-8")
+
+
+def _check_wishes(wished: Verifier) -> None:
+    """Refuse what the office would not start with; the parser's own words may quote an address."""
+    try:
+        for each in wished.redirect_uris:
+            check_redirect_uri(each)
+    except ValueError as error:
+        sentence = "a redirect address begins with https:// and has no fragment"
+        raise UnusableSettings(sentence) from error
+    try:
+        for each in wished.policies:
+            policy.parse_id(each)
+    except CryptoError as error:
+        raise UnusableSettings("a policy's id is of a-z, 0-9 and -, at most 64 of them") from error
 
 
 def _client_ids(certificate: x509.Certificate) -> tuple[str, ...]:

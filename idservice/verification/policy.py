@@ -119,7 +119,7 @@ def parse(value: JsonValue) -> Policy:
     pseudonym = None if given["pseudonym"] is None else members.matching(_LABEL, given["pseudonym"])
     _check_bbs(formats, max_age, pseudonym)
     return Policy(
-        id=members.matching(_ID, given["id"]),
+        id=parse_id(given["id"]),
         verifier=sentence(given["verifier"], longest=LONGEST_NAME),
         client_ids=_client_ids(given["client_ids"]),
         purpose=purpose,
@@ -135,6 +135,11 @@ def parse(value: JsonValue) -> Policy:
         notice=_notice(given["notice"]),
         expires=parse_day(given["expires"]),
     )
+
+
+def parse_id(value: JsonValue) -> str:
+    """Read a policy's id; anything else is `Malformed`."""
+    return members.matching(_ID, value)
 
 
 def write(policy: Policy) -> JsonObject:

@@ -67,10 +67,19 @@ class Identity:
             # OpenID4VP 1.0, 5.9.3: otherwise wallets would refuse every request of ours
             raise ValueError("the client identifier names another host than the base address")
         for uri in self.redirect_uris:
-            parts = urlsplit(uri)
-            local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}
-            if not parts.hostname or parts.fragment or not (parts.scheme == "https" or local):
-                raise ValueError("a redirect address begins with https:// and has no fragment")
+            check_redirect_uri(uri)
+
+
+def check_redirect_uri(uri: str) -> None:
+    """Refuse to send a holder's browser anywhere but to `https`, or to this machine.
+
+    Raises:
+        ValueError: without a host, with a fragment, or in the clear to another machine.
+    """
+    parts = urlsplit(uri)
+    local = parts.scheme == "http" and parts.hostname in {"localhost", "127.0.0.1"}
+    if not parts.hostname or parts.fragment or not (parts.scheme == "https" or local):
+        raise ValueError("a redirect address begins with https:// and has no fragment")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -148,6 +148,32 @@ def test_a_name_is_as_long_as_a_certificate_holds(tmp_path: Path) -> None:
     assert "at most 64 octets" in too_long.output
 
 
+@pytest.mark.parametrize(
+    "wished",
+    [
+        ("--redirect-uri", "http://canary.example/done"),
+        ("--redirect-uri", "https://canary.example/done#x"),
+        ("--redirect-uri", "https://[canary]/done"),
+        ("--redirect-uri", "canary"),
+        ("--policy", "Canary card"),
+        ("--policy", "../canary"),
+        ("--policy", 65 * "a"),
+        ("--policy", ""),
+    ],
+)
+def test_what_a_verifier_could_not_start_with_is_refused_before_it_is_made(
+    tmp_path: Path, wished: tuple[str, str]
+) -> None:
+    answer = library(tmp_path / "library", *wished)
+    assert answer.exit_code == 2
+    assert answer.output.startswith("Not done: a ")
+    assert answer.output.count("\n") == 1
+    assert "canary" not in answer.output.lower()
+    assert list(tmp_path.iterdir()) == []
+    good = library(tmp_path / "library", "--redirect-uri", "https://library.example/done")
+    assert good.exit_code == 0
+
+
 def test_samples_are_made_with_the_city_and_with_each_announcement(tmp_path: Path) -> None:
     assert found(tmp_path / "city", "--with-test-hooks").exit_code == 0
     where = tmp_path / "city" / "issuer" / "samples"
