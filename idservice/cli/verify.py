@@ -105,10 +105,13 @@ class _Given:
 def _known(given: _Given, now: UnixSeconds) -> Known:
     if given.root is None and given.charter is None:
         _misuse("give --root or --charter, from the enrolment sheet.")
+    told = Told(
+        root=_fingerprint("--root", given.root), charter=_fingerprint("--charter", given.charter)
+    )
+    pinned = _pinned(given.seen)
+    data = _read(given.bundle, bundles.LARGEST)
     try:
-        told = Told(root=_fingerprint(given.root), charter=_fingerprint(given.charter))
-        data = _read(given.bundle, bundles.LARGEST)
-        return knowledge.take(data, pinned=_pinned(given.seen), told=told, now=now)
+        return knowledge.take(data, pinned=pinned, told=told, now=now)
     except CryptoError as error:
         _misuse(f"{given.bundle} is not a trust bundle of this city ({error}).")
 
@@ -116,7 +119,10 @@ def _known(given: _Given, now: UnixSeconds) -> Known:
 def _pinned(path: Path | None) -> Pinned | None:
     if path is None or not path.exists():
         return None
-    return knowledge.parse_pinned(_read(path, _LARGEST_PINNED))
+    try:
+        return knowledge.parse_pinned(_read(path, _LARGEST_PINNED))
+    except CryptoError as error:
+        _misuse(f"{path} is not what --seen has kept ({error}).")
 
 
 def _keep(path: Path | None, found: Known) -> None:
@@ -128,8 +134,11 @@ def _keep(path: Path | None, found: Known) -> None:
         _misuse(f"{path} cannot be written.")
 
 
-def _fingerprint(text: str | None) -> bytes | None:
-    return None if text is None else trust.parse_fingerprint(text)
+def _fingerprint(option: str, text: str | None) -> bytes | None:
+    try:
+        return None if text is None else trust.parse_fingerprint(text)
+    except CryptoError as error:
+        _misuse(f"{option} is no fingerprint ({error}).")
 
 
 def _policy(bundle: TrustBundle, policy_id: str, audience: str, now: UnixSeconds) -> Policy:

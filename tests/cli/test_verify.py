@@ -129,6 +129,16 @@ def test_misuse_exits_with_2(city: FakeCity, folder: Path, more: tuple[str, str]
     assert call(city, folder, *more).exit_code == 2
 
 
+def test_what_is_wrong_is_named(city: FakeCity, folder: Path) -> None:
+    assert "--root is no fingerprint" in call(city, folder, "--root", "3f1a").stderr
+    assert "--charter is no fingerprint" in call(city, folder, "--charter", "3f1a").stderr
+    seen = folder / "seen.json"
+    seen.write_text("{}")
+    assert f"{seen} is not what --seen has kept" in call(city, folder, "--seen", str(seen)).stderr
+    other = call(city, folder, "--root", "00" * 32)
+    assert "bundle.json is not a trust bundle of this city" in other.stderr
+
+
 def test_an_unreadable_presentation_is_misuse(city: FakeCity, folder: Path) -> None:
     assert call(city, folder, shown="missing.txt").exit_code == 2
 
