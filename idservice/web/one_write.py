@@ -6,11 +6,13 @@ HTTP takes.
 A connection on which nothing is being answered has `PATIENCE` seconds to bring a whole head, which
 may have `HEAD` octets after its first piece. What is left of a body that was answered before its
 end is read and forgotten for as long, because a connection that is closed at once may take its
-answer with it. How long a body may take is in `bodies`. Of an answer that is not taken as fast as
-it comes, `LEAST` octets must be taken in each `PATIENCE`, or it is cut off.
+answer with it. How long a body may take is in `bodies`; what frames it, trailers above all, which
+nobody reads, may have `FRAMING` octets. Where an answer waits to be taken, some of it must be in
+each `TAKING`, or it is cut off.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final, cast
@@ -24,12 +26,15 @@ CONNECTIONS: Final = 256
 """Connections served at once; one more is told so and closed."""
 HEAD: Final = 32 * 1024
 PATIENCE: Final = 15.0
-LEAST: Final = 15 * 1024
-"""A kibibyte a second."""
+FRAMING: Final = 1024 * 1024
+"""Also what a body of the largest size takes in chunks of a few octets."""
+TAKING: Final = 60.0
+"""Systems keep a megabyte or more for the other side, and ask for more when much of it is taken."""
 
 _FINAL = (b"HTTP/1.1 2", b"HTTP/1.1 3", b"HTTP/1.1 4", b"HTTP/1.1 5")
 """What a head begins with that a body follows; `100 Continue` waits for nothing."""
 _END = b"\r\n\r\n"
+_NOWHERE: Final = deque[tuple[bytes, bytes]](maxlen=0)
 
 
 class _Held:
@@ -71,6 +76,8 @@ class OneWrite(HttpToolsProtocol):
     _waiting: asyncio.TimerHandle | None = None
     _more: int | None = None
     """Octets that came after the first piece of a head, while it has no end."""
+    _framing = 0
+    """Octets that came since a message began, those of its body left out."""
     _taking: asyncio.TimerHandle | None = None
 
     @override
@@ -84,15 +91,38 @@ class OneWrite(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._go_on()
-        self._let_be()
         super().connection_lost(exc)
+        self._let_be()
+
+    @override
+    def eof_received(self) -> None:
+        self._held.close()  # which looks at what is left
 
     @override
     def data_received(self, data: bytes) -> None:
+        self._framing += len(data)
         super().data_received(data)
+        if self._framing > FRAMING:
+            self._held.abort()
+            return
         # a request that came whole, on a connection that has nothing else open, is not looked at
         if self._waiting or self._more is not None or self._answered() or self._unfinished():
             self._look(len(data))
+
+    @override
+    def on_message_begin(self) -> None:
+        self._framing = 0
+        super().on_message_begin()
+
+    @override
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self.headers = _NOWHERE  # type: ignore[assignment]  # here go the trailers
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._framing -= len(body)
+        super().on_body(body)
 
     def _look(self, octets: int) -> None:
         """See that what is slow comes to an end."""
@@ -144,12 +174,12 @@ class OneWrite(HttpToolsProtocol):
             self._look_later(self._held.get_write_buffer_size())
 
     def _look_later(self, left: int) -> None:
-        self._taking = self.loop.call_later(PATIENCE, self._look_at_rest, left) if left else None
+        self._taking = self.loop.call_later(TAKING, self._look_at_rest, left) if left else None
 
     def _look_at_rest(self, before: int) -> None:
-        """Cut the answer off if it is hardly taken."""
+        """Cut the answer off if none of it was taken."""
         left = self._held.get_write_buffer_size()
-        if left > max(before - LEAST, 0):
+        if left and left >= before:
             self._held.abort()
         else:
             self._look_later(left)

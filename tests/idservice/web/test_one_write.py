@@ -36,6 +36,8 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         self.closed = True
 
+    abort = close
+
     def is_closing(self) -> bool:
         return self.closed
 
@@ -225,6 +227,12 @@ async def nothing_more(asking: socket.socket, connections: Collection[object]) -
     return came
 
 
+async def half_closed(asking: socket.socket, connections: Collection[object]) -> int:
+    """Say that no more will be asked, and take no more."""
+    asking.shutdown(socket.SHUT_WR)
+    return await nothing_more(asking, connections)
+
+
 Take = Callable[[socket.socket, Collection[object]], Awaitable[int]]
 
 
@@ -260,14 +268,44 @@ CLOSING = GET.replace(b"host", b"connection: close\r\nhost")
 
 @pytest.mark.parametrize("sent", [GET, GET * 3, CLOSING], ids=["one", "three", "the last"])
 @pytest.mark.parametrize("size", [LARGE, SMALL], ids=["large", "small"])
+@pytest.mark.parametrize("take", [nothing_more, half_closed])
 def test_who_takes_no_answer_is_let_go(
-    monkeypatch: pytest.MonkeyPatch, sent: bytes, size: int
+    monkeypatch: pytest.MonkeyPatch, sent: bytes, size: int, take: Take
 ) -> None:
-    monkeypatch.setattr(one_write, "PATIENCE", 0.2)
-    assert ask(nothing_more, sent=sent, size=size) == 1
+    monkeypatch.setattr(one_write, "TAKING", 0.2)
+    assert ask(take, sent=sent, size=size) == 1
 
 
 @pytest.mark.parametrize("sent", [GET, CLOSING], ids=["one", "the last"])
 def test_who_takes_it_slowly_gets_all_of_it(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
-    monkeypatch.setattr(one_write, "PATIENCE", 0.2)
+    monkeypatch.setattr(one_write, "TAKING", 0.2)
     assert ask(all_slowly, sent=sent, size=LARGE) > LARGE
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
+LAST = b"2\r\nhi\r\n0\r\n"
+
+
+async def headers(request: Request) -> Response:
+    return Response(await request.body() + b" %d" % len(request.scope["headers"]))
+
+
+def test_trailers_are_nobodys() -> None:
+    trailers = b"x: y\r\n" * 1000
+    wire = talk(headers, CHUNKED, LAST, trailers, b"\r\n", GET)
+    assert [each.partition(b"\r\n\r\n")[2] for each in wire.written] == [b"hi 2", b" 1"]
+
+
+@pytest.mark.parametrize("answer", [headers, nothing], ids=["waiting", "answered"])
+@pytest.mark.parametrize("trailer", [b"x: y\r\n", b"y"], ids=["many", "one"])
+def test_trailers_without_end_are_cut_off(answer: Answer, trailer: bytes) -> None:
+    piece = trailer * (SMALL // len(trailer))
+    wire = talk(answer, CHUNKED, LAST + b"x: ", *[piece] * (one_write.FRAMING // SMALL - 1))
+    assert not wire.closed
+    assert talk(answer, CHUNKED, LAST + b"x: ", piece, end=True).closed
+
+
+def test_a_body_in_small_pieces_is_no_framing() -> None:
+    piece = b"%x\r\n%s\r\n" % (1024, b"x" * 1024)
+    wire = talk(headers, CHUNKED, *[piece * 512] * 8, b"0\r\n\r\n")
+    assert [each[-9:] for each in wire.written] == [b"xxxxxxx 2"]
