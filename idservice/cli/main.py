@@ -9,6 +9,7 @@ import importlib
 import os
 import resource
 import sys
+import traceback
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -51,8 +52,22 @@ class Commands(parts.later(*COMMANDS)):  # type: ignore[misc]  # a class that is
             told = _told(error)
             if told is None:
                 raise
-            typer.echo(f"Not done: {told}.", err=True)
+            outcome = "Not done"
+            if _is_of_the_answer(error):
+                outcome = "Perhaps done, but the answer cannot be shown"
+                sys.stdout = None  # else Python tries the rest once more, and ends with 120
+            typer.echo(f"{outcome}: {told}.", err=True)
             sys.exit(MISUSE)
+
+    @override
+    def invoke(self, ctx: Context) -> Any:
+        """Let Ctrl-C end a prompt as it ends everything else; Typer makes another error of it."""
+        try:
+            return super().invoke(ctx)
+        except typer.Abort as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
+            raise
 
     @override
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
@@ -61,6 +76,12 @@ class Commands(parts.later(*COMMANDS)):  # type: ignore[misc]  # a class that is
             ctx.fail("an argument is not UTF-8 text.")
         rest: list[str] = super().parse_args(ctx, args)
         return rest
+
+
+def _is_of_the_answer(error: Exception) -> bool:
+    """Say whether showing failed, and not the act: that may have been done before."""
+    passed = (frame.f_code for frame, _ in traceback.walk_tb(error.__traceback__))
+    return typer.echo.__code__ in passed
 
 
 def _told(error: Exception) -> str | None:

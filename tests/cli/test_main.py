@@ -1,7 +1,9 @@
 """`idservice` itself: its version, and what it knows."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -42,6 +44,11 @@ def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> Result:
     def run() -> None:
         raise error
 
+    return called(monkeypatch, run)
+
+
+def called(monkeypatch: pytest.MonkeyPatch, run: Callable[[], None]) -> Result:
+    """Call this as a command."""
     part = typer.Typer()
     part.command("demo")(run)
     monkeypatch.setattr(main.Commands, "get_command", lambda *_: typer.main.get_command(part))
@@ -88,6 +95,21 @@ def test_who_hangs_up_or_interrupts_is_told_nothing(
     assert (done.exit_code, done.stderr) == (code, "")
 
 
+@pytest.mark.parametrize("asks", [typer.prompt, typer.confirm])
+def test_who_interrupts_a_prompt_is_told_nothing_either(
+    monkeypatch: pytest.MonkeyPatch, asks: Callable[[str], object]
+) -> None:
+    def interrupted(_prompt: str) -> str:
+        raise KeyboardInterrupt
+
+    def run() -> None:
+        monkeypatch.setattr("typer._click.termui.visible_prompt_func", interrupted)
+        asks("Name")
+
+    done = called(monkeypatch, run)
+    assert (done.exit_code, done.stderr) == (130, "")
+
+
 @pytest.mark.threat("T34")
 def test_no_command_leaves_a_core() -> None:
     begin = "from idservice.cli.main import app; app(standalone_mode=False); import resource;"
@@ -111,6 +133,32 @@ def test_arguments_are_text() -> None:
     done = COMMAND.invoke(main.app, ["init", "verifier", "v", "--name", "A\udcff"])
     assert done.exit_code == 2
     assert "an argument is not UTF-8 text" in done.stderr
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("name", "mode", "reason"),
+    [("a", "rb", "Bad file descriptor"), ("\u0161", "wb", "not text in UTF-8")],
+)
+def test_what_was_done_and_cannot_be_shown_is_not_called_undone(
+    tmp_path: Path, name: str, mode: str, reason: str, buffered: str
+) -> None:
+    begin = "from idservice.cli.main import app; app()"
+    told = ("--name", "V", "--base-url", "http://127.0.0.1:8081", "--policy", "p")
+    with Path(os.devnull).open(mode) as unfit:
+        done = subprocess.run(
+            [sys.executable, "-c", begin, "init", "verifier", str(tmp_path / name), *told],
+            check=False,
+            stdout=unfit,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": buffered, "PYTHONIOENCODING": "latin-1"},
+            cwd=Path(__file__).parents[2],
+        )
+    assert (tmp_path / name / "verifier.json").exists()
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"Perhaps done, but the answer cannot be shown: ")
+    assert reason.encode() in done.stderr
+    assert done.stderr.count(b"\n") == 1
 
 
 def test_with_closed_standard_input_nobody_is_asked(tmp_path: Path) -> None:
