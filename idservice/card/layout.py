@@ -19,7 +19,7 @@ import typst
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]  # fontTools ships no types
 
 from crypto.encoding.canonical_json import JsonValue
-from idservice.card.refusal import CannotPrint
+from idservice.card.refusal import CannotPrint, Unreadable
 from idservice.card.scripts import Drawable, Family
 
 _HERE: Final = Path(__file__).parent
@@ -45,18 +45,18 @@ def typefaces(extra: Path | None = None) -> Iterator[Typefaces]:
     folder with one symbolic link exists meanwhile; nothing personal is in it.
 
     Raises:
-        CannotPrint: `extra` is not a font file.
+        Unreadable: `extra` is not a font file.
     """
     if extra is None:
         yield _shipped()
         return
     if extra.suffix.lower() not in _SUFFIXES or not extra.is_file():
-        raise CannotPrint("the font is not a readable .ttf, .otf, .ttc or .otc file")
+        raise Unreadable("the font is not a readable .ttf, .otf, .ttc or .otc file")
     with tempfile.TemporaryDirectory(prefix="idservice-font-") as folder:
         (Path(folder) / f"font{extra.suffix.lower()}").symlink_to(extra.resolve())
         found = _load(_FONTS, Path(folder))
         if len(found.fonts.fonts()) == len(_shipped().fonts.fonts()):
-            raise CannotPrint("the font file cannot be read as a font")
+            raise Unreadable("the font file cannot be read as a font")
         yield found
 
 
@@ -127,4 +127,4 @@ def _characters(path: str, index: int) -> frozenset[int]:
         with TTFont(path, fontNumber=index, lazy=True) as font:
             return frozenset(font.getBestCmap() or {})
     except Exception:  # noqa: BLE001, a broken font file fails in as many ways as it has tables
-        raise CannotPrint("the font file cannot be read as a font") from None
+        raise Unreadable("the font file cannot be read as a font") from None

@@ -12,7 +12,7 @@ from typing import Final
 from PIL import Image, ImageOps
 
 from idservice import catalogue
-from idservice.card.refusal import CannotPrint
+from idservice.card.refusal import CannotPrint, Unreadable
 
 INPUT_LIMIT: Final = 20 * 1024 * 1024
 _PIXEL_LIMIT: Final = 60_000_000
@@ -27,7 +27,8 @@ def prepare(photo: bytes) -> bytes:
     """Return the picture upright, at most 480 by 600 and 24 KiB, as JPEG without metadata.
 
     Raises:
-        CannotPrint: too large, too narrow, or not a JPEG or PNG picture.
+        Unreadable: not a JPEG or PNG picture.
+        CannotPrint: too large, or too narrow.
     """
     if len(photo) > INPUT_LIMIT:
         raise CannotPrint("the photo is larger than 20 MiB")
@@ -59,7 +60,7 @@ def _decode(photo: bytes) -> Image.Image:
             return _on_white(upright)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         # the decoder's own words may quote the file
-        raise CannotPrint("the photo is not a JPEG or PNG picture") from None
+        raise Unreadable("the photo is not a JPEG or PNG picture") from None
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

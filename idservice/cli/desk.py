@@ -24,6 +24,7 @@ from crypto.errors import Malformed
 from crypto.instant import UnixSeconds
 from idservice import catalogue, period
 from idservice.card import portrait
+from idservice.card.refusal import Unreadable
 from idservice.issuer import claims
 from idservice.issuer.claims import Person
 from idservice.issuer.model import Enrolment
@@ -102,10 +103,14 @@ def read_person(data: bytes, *, photo: bytes | None, today: date) -> Person:
     The record's `portrait` may be a data address or bare base64, of any JPEG or PNG.
 
     Raises:
-        Malformed: the record is not one; the text names the member and never the value.
-        CannotPrint: the picture cannot be read.
+        Unreadable: the record is no JSON object, or the picture is none.
+        Malformed: the record is refused; the text names the member and never the value.
+        CannotPrint: the picture is refused.
     """
-    record = canonical_json.parse_object(data)
+    try:
+        record = canonical_json.parse_object(data)
+    except Malformed as error:
+        raise Unreadable(f"the record cannot be read: {error}") from error
     if photo is None and record.get("portrait") is not None:
         photo = _decode(record["portrait"])
     if photo is not None:
@@ -164,7 +169,7 @@ def ask(city: str, *, photo: bytes | None, today: date) -> Person:
 
     Raises:
         NotEnrolled: no resident, or no guardian where there must be one.
-        CannotPrint: the picture cannot be read; nothing has been asked then.
+        CannotPrint: the picture cannot be read or is refused; nothing has been asked then.
     """
     drawn = None if photo is None else claims.portrait_claim(portrait.prepare(photo))
     typer.echo("Look at papers, copy none. Only residence is needed; Enter leaves a line out.\n")
@@ -281,7 +286,7 @@ def _decode(value: JsonValue) -> bytes:
     try:
         return pybase64.b64decode(text, validate=True)
     except ValueError:
-        raise Malformed("portrait: not base64") from None
+        raise Unreadable("portrait: not base64") from None
 
 
 def _answer(name: str, question: str, today: date, *, inside: str | None = None) -> str | None:

@@ -26,7 +26,7 @@ from crypto.instant import UnixSeconds
 from idservice import catalogue, clock, period
 from idservice.apps import keys, settings
 from idservice.card import face, layout, output, sheet
-from idservice.card.refusal import CannotPrint, CannotWrite
+from idservice.card.refusal import CannotPrint, CannotWrite, Unreadable
 from idservice.cli import desk
 from idservice.clock import Clock
 from idservice.errors import ServiceError
@@ -392,10 +392,10 @@ def _exits() -> Iterator[None]:
     """Turn what went wrong into one sentence, without values, and an exit code."""
     try:
         yield
+    except (_Misuse, Unreadable, CannotWrite, settings.UnusableSettings) as error:
+        raise _stop(str(error), _MISUSE) from error
     except (CannotPrint, CryptoError, desk.NotEnrolled) as error:
         raise _stop(str(error), _NO) from error
-    except (_Misuse, CannotWrite, settings.UnusableSettings) as error:
-        raise _stop(str(error), _MISUSE) from error
     except (ServiceError, SQLAlchemyError) as error:
         reason = "the issuer's databases do not answer; see `idservice migrate issuer`"
         raise _stop(reason, _MISUSE) from error

@@ -27,7 +27,7 @@ from idservice.clients import openid
 from idservice.clock import FARTHEST, SystemClock
 from idservice.storage import wallet as storage
 from idservice.verification import trust
-from idservice.wallet.model import Unusable, WalletError
+from idservice.wallet.model import Declined, Unusable, WalletError
 from idservice.wallet.service import WalletService
 
 PASSPHRASE: Final = "IDSERVICE_WALLET_PASSPHRASE"  # noqa: S105, the name of a variable
@@ -120,7 +120,7 @@ def opened(
             pause=lambda: time.sleep(REFUSAL_PAUSE),
         )
         if bundle is not None:
-            service.pin(bundle, root_fingerprint=_fingerprint(root), charter=_fingerprint(charter))
+            _pin(service, bundle, root=_fingerprint(root), charter=_fingerprint(charter))
         _check_offset(service, access.clock_offset)
         yield service
 
@@ -203,6 +203,16 @@ def read_file(path: Path) -> bytes:
     if len(data) > LONGEST_FILE:
         raise Unusable(f"The file {path.name} is too long.")
     return data
+
+
+def _pin(service: WalletService, data: bytes, *, root: bytes | None, charter: bytes | None) -> None:
+    """Take a newer bundle; a file that is no bundle at all is unusable, not refused."""
+    try:
+        service.pin(data, root_fingerprint=root, charter=charter)
+    except Declined as error:
+        if isinstance(error.__cause__, Malformed):
+            raise Unusable(str(error)) from error
+        raise
 
 
 def _fingerprint(text: str | None) -> bytes | None:

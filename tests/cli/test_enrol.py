@@ -319,7 +319,7 @@ def test_photo_that_cannot_be_read_is_said_before_anything_is_asked(
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(b"no picture")
     answer = run("--folder", issuer, "--photo", photo, given="")
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "photo" in answer.output
     assert "live in" not in answer.output
 

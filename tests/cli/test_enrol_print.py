@@ -278,7 +278,7 @@ def test_what_is_no_font_is_refused(
     font = tmp_path / name
     font.write_bytes(content)
     answer = run("--print", record, "--out", tmp_path / "card.pdf", "--font", font)
-    assert answer.exit_code == 1
+    assert answer.exit_code == 2
     assert "font" in answer.output
     assert not (tmp_path / "card.pdf").exists()
 
@@ -290,10 +290,15 @@ def test_font_that_is_not_there_is_said_and_exits_with_2(record: Path, tmp_path:
     assert "cannot be read" in answer.output
 
 
-BAD_RECORDS: dict[str, Any] = {
+UNREADABLE: dict[str, Any] = {
+    "nothing": "",
     "not JSON": CANARY,
     "repeated member": '{"resident": true, "given_name": "a", "given_name": "' + CANARY + '"}',
     "no object": json.dumps([CANARY]),
+    "no base64": {**RECORD, "portrait": CANARY + "!"},
+    "no picture": {**RECORD, "portrait": base64.b64encode(CANARY.encode()).decode()},
+}
+REFUSED: dict[str, Any] = {
     "unknown member": {**RECORD, "nationality": CANARY},
     "unknown name": {**RECORD, CANARY: 1},
     "unknown member of the address": {**RECORD, "address": {"flat": CANARY}},
@@ -303,26 +308,32 @@ BAD_RECORDS: dict[str, Any] = {
     "new line": {**RECORD, "given_name": f"{CANARY}\nx"},
     "no date": {**RECORD, "birth_date": CANARY},
     "too young": {**RECORD, "birth_date": "2999-01-01", "given_name": CANARY},
-    "no base64": {**RECORD, "portrait": CANARY + "!"},
-    "no picture": {**RECORD, "portrait": base64.b64encode(CANARY.encode()).decode()},
     "given age": {**RECORD, "age_over_18": True, "given_name": CANARY},
 }
 
 
-@pytest.mark.parametrize("kind", BAD_RECORDS)
+@pytest.mark.parametrize("kind", [*UNREADABLE, *REFUSED])
 def test_bad_record_is_refused_in_one_sentence_that_repeats_nothing(
     tmp_path: Path, kind: str
 ) -> None:
-    bad = BAD_RECORDS[kind]
+    bad = {**UNREADABLE, **REFUSED}[kind]
     given = bad if isinstance(bad, str) else json.dumps(bad)
     out = tmp_path / "card.pdf"
     answer = run("--print", "-", "--out", out, given=given)
-    assert answer.exit_code == 1
+    assert answer.exit_code == (2 if kind in UNREADABLE else 1)
     assert not out.exists()
     assert "canary" not in answer.output
     assert answer.output.startswith("Not done: ")
     assert answer.output.count("\n") == 1
     assert not isinstance(answer.exception, Exception)
+
+
+def test_what_cannot_be_read_is_named(record: Path, tmp_path: Path) -> None:
+    photo, out = tmp_path / "photo.jpg", tmp_path / "card.pdf"
+    photo.write_bytes(b"no picture")
+    assert "the record cannot be read" in run("--print", photo, "--out", out).stderr
+    answer = run("--print", record, "--out", out, "--photo", photo)
+    assert (answer.exit_code, "photo" in answer.stderr) == (2, True)
 
 
 @pytest.mark.parametrize(

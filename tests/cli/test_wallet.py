@@ -111,6 +111,16 @@ def test_receive_with_another_root_is_a_no(shell):
     assert shell.run("receive", link, "--root", "xyz", "--trust", str(shell.bundle)).exit_code == 2
 
 
+def test_file_that_is_no_bundle_is_unreadable_and_an_unfit_bundle_a_no(card, tmp_path):
+    other = tmp_path / "other.json"
+    other.write_text("garbage")
+    unreadable = card.run("list", "--trust", str(other))
+    assert (unreadable.exit_code, "trust bundle" in unreadable.stderr) == (2, True)
+    stranger = fake_city.make(now=SystemClock().now())
+    other.write_bytes(stranger.bundle)
+    assert card.run("list", "--trust", str(other)).exit_code == 1
+
+
 def test_tagging_issuer_is_refused_in_one_sentence(shell):
     shell.wire.issuing = lambda city, place, key: city.issue(
         RESIDENT, key, place, changes={"jti": "tag"}
