@@ -282,6 +282,6 @@ def agree(text: str, *, words: str, told: str | None, yes: bool, as_json: bool) 
     if yes:
         return
     if not sys.stdin.isatty() and told is None:
-        raise Misuse("Nobody is there to be asked; say --yes or --words.")
+        raise Misuse("Nobody is there to be asked; say --yes, or --words to approve.")
     if sys.stdin.isatty() and not typer.confirm("Sign this?", default=False, err=True):
         raise Refused("Nothing was signed.")

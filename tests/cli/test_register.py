@@ -115,7 +115,10 @@ def proposed(folder: Folder) -> int:
     with served(folder) as address:
         here = where(folder, address)
         refused = run(*told, *here)
-        assert (refused.exit_code, "say --yes or --words" in refused.stderr) == (2, True)
+        assert (refused.exit_code, "say --yes, or --words to approve" in refused.stderr) == (
+            2,
+            True,
+        )
         number = done(*told, *here, "--yes")["number"]
         assert number == 1
         assert run(*told, *here, "--yes").exit_code == 0  # the very same again is the same act
