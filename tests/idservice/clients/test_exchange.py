@@ -2,6 +2,7 @@
 
 import itertools
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from contextlib import closing, contextmanager
 
 import pytest
 
+from idservice.clients import exchange
 from idservice.clients.exchange import Exchanges, NoAnswer
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nSet-Cookie: id=1\r\n\r\n"
@@ -60,6 +62,56 @@ def test_a_side_that_drips_holds_nobody(begin: bytes, drip: bytes) -> None:
         with pytest.raises(NoAnswer):
             ask(exchanges, url)
         assert time.monotonic() - before < 5
+
+
+def test_a_name_that_nobody_finds_holds_neither_the_question_nor_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found.wait(20) and [])
+    before = time.monotonic()
+    try:
+        with closing(Exchanges(seconds=0.3)) as exchanges, pytest.raises(NoAnswer):
+            ask(exchanges, "http://city.example/")
+        assert time.monotonic() - before < 5
+    finally:
+        found.set()
+
+
+def test_a_name_is_looked_up() -> None:
+    with speaking(HEAD + b"hi") as (url, _), closing(Exchanges(seconds=10)) as exchanges:
+        assert ask(exchanges, url.replace("127.0.0.1", "localhost")) == b"hi"
+
+
+def test_a_name_that_does_not_exist_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with closing(Exchanges(seconds=10)) as exchanges, pytest.raises(NoAnswer):
+        ask(exchanges, "http://city.example/")
+
+
+def test_authorities_are_read_once_and_not_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "/dev/null")
+    read: list[ssl.SSLContext] = []
+    create = ssl.create_default_context
+
+    def noted(*given: str, **named: str) -> ssl.SSLContext:
+        read.append(create(*given, **named))
+        return read[-1]
+
+    monkeypatch.setattr(ssl, "create_default_context", noted)
+    exchange._authorities.cache_clear()
+    for _ in range(2):
+        with speaking(HEAD + b"hi") as (url, _), closing(Exchanges(seconds=10)) as exchanges:
+            assert ask(exchanges, url) == b"hi"
+    (context,) = read
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.cert_store_stats()["x509_ca"] > 0
 
 
 def test_exchanges_share_a_connection_and_no_cookie() -> None:
