@@ -8,6 +8,7 @@ in `register.reading`. Left out: fetching, which is `status_lists`.
 
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +21,9 @@ BUNDLE: Final = "bundle.json"
 PINNED: Final = "pinned.json"
 
 _PUBLIC: Final = 0o644
+_PASSING: Final = ".idservice-"
+_LONGEST_WRITING: Final = 3600
+"""Seconds after which nobody is still writing a file."""
 
 
 class TrustFile:
@@ -77,10 +81,11 @@ class TrustFile:
 def write(path: Path, data: bytes) -> None:
     """Replace a public file whole: after a crash there is the old one or the new one.
 
-    Whoever writes it at the same time has a passing name of its own.
+    Whoever writes it at the same time has a passing name of its own. What a process that ended
+    while it wrote left in the folder goes.
     """
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(".new", f".{path.name}.", path.parent)
+    descriptor, name = tempfile.mkstemp(".new", _PASSING, path.parent)
     passing = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -88,6 +93,11 @@ def write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(descriptor)
+            now = os.fstat(descriptor).st_mtime  # by the clock that dates the others as well
         passing.replace(path)
     finally:
         passing.unlink(missing_ok=True)
+    for left in path.parent.glob(f"{_PASSING}*.new"):
+        with suppress(OSError):  # gone, or somebody else's: it is in nobody's way
+            if left.lstat().st_mtime < now - _LONGEST_WRITING:
+                left.unlink()
