@@ -10,6 +10,7 @@ snapshot kept of an older file stays encrypted under the passphrase.
 
 import fcntl
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -127,19 +128,26 @@ def opened(
 
 
 def erase(folder: Path) -> None:
-    """Overwrite the wallet's file and remove it; no passphrase is needed to forget."""
+    """Overwrite the wallet's file and remove it; no passphrase is needed to forget.
+
+    So goes what a crash left of a save. A link in their place is removed, and nothing behind it.
+    """
     path = folder / FILE
     with _locked(folder):
-        if not path.exists():
-            return
-        descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-        with os.fdopen(descriptor, "r+b") as file:
-            file.write(bytes(os.fstat(descriptor).st_size))
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
-        path.with_suffix(".new").unlink(missing_ok=True)
+        for each in (path, path.with_suffix(".new")):
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(each.lstat().st_mode):
+                    _overwrite(each)
+                each.unlink()
         _sync_folder(folder)
+
+
+def _overwrite(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "r+b") as file:
+        file.write(bytes(os.fstat(descriptor).st_size))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def exists(folder: Path) -> bool:

@@ -252,10 +252,26 @@ def test_crash_before_replacing_leaves_the_old_wallet(tmp_path, monkeypatch):
 def test_nothing_elsewhere_is_erased(tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"another's")
-    (tmp_path / storage.FILE).symlink_to(elsewhere)
-    with pytest.raises(OSError, match="symbolic links"):
-        storage.erase(tmp_path)
+    for name in (storage.FILE, "wallet.new"):
+        (tmp_path / name).symlink_to(elsewhere)
+    storage.erase(tmp_path)
     assert elsewhere.read_bytes() == b"another's"
+    assert {path.name for path in tmp_path.iterdir()} == {"elsewhere", "wallet.lock"}
+
+
+def test_a_link_to_nothing_is_erased_too(tmp_path):
+    (tmp_path / storage.FILE).symlink_to(tmp_path / "nowhere")
+    storage.erase(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["wallet.lock"]
+
+
+def test_what_a_crash_left_of_a_save_is_overwritten_and_erased(tmp_path):
+    left, seen = tmp_path / "wallet.new", tmp_path / "seen"
+    left.write_bytes(b"sealed")
+    seen.hardlink_to(left)
+    storage.erase(tmp_path)
+    assert not left.exists()
+    assert seen.read_bytes() == bytes(6)
 
 
 def test_erased_wallet_is_gone(tmp_path):
