@@ -187,7 +187,7 @@ class Wallet:
         return dataclasses.replace(self.swept(now), cards=cards)
 
     def swept(self, now: UnixSeconds) -> "Wallet":
-        """Return the wallet without what is past its time and can be had again.
+        """Return the wallet without what is past its time: issuings begun, and receipts.
 
         No card is among it: a clock that was wrong once may not cost its holder one.
         """
