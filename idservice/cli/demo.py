@@ -3,8 +3,9 @@
 import shutil
 import signal
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -16,6 +17,9 @@ from idservice.demonstration.scenes import attacks, deciding, pooling, reckoning
 from idservice.demonstration.stage import Stuck
 from idservice.demonstration.story import Story
 
+_INTERRUPTED: Final = 130
+"""What a shell says of a command that Ctrl-C ended."""
+
 
 def demo(
     *,
@@ -24,7 +28,9 @@ def demo(
     """Found a city in a temporary folder, walk the whole road, show what everybody keeps."""
     narrator = Narrator()
     folder = Path(tempfile.mkdtemp(prefix="idservice-demo-"))
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(ending) is signal.SIG_DFL:  # nohup has one ignored, and so it stays
+            signal.signal(ending, signal.default_int_handler)
     try:
         with stage.quick(folder) as running, household.opened(folder / "phones") as phones:
             narrator.title("A city that keeps next to nothing")
@@ -50,8 +56,9 @@ def demo(
                 act(story)
             if not once:
                 _stay(story)
-    except KeyboardInterrupt:
-        narrator.say("Stopped.")
+    except KeyboardInterrupt as error:
+        narrator.say("Stopped before the end.")
+        raise typer.Exit(_INTERRUPTED) from error
     except Stuck as error:
         typer.echo(f"The demonstration stopped: {error}", err=True)
         raise typer.Exit(1) from error
@@ -75,8 +82,10 @@ def _stay(story: Story) -> None:
     )
     tell.say("and look at what is published about everybody, the same for everybody:")
     tell.command(f"curl {found.issuer}/v1/bundle")
-    tell.say("Ctrl-C ends everything and removes the city.")
-    signal.pause()
+    with suppress(KeyboardInterrupt):
+        tell.say("Ctrl-C ends everything and removes the city.")
+        signal.pause()
+    tell.say("Stopped.")
 
 
 def register(root: typer.Typer) -> None:

@@ -1,15 +1,68 @@
 """What somebody sees who runs the demonstration: it ends by itself, and nothing was kept."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMAND = (sys.executable, "-c", "from idservice.cli.main import app; app()", "demo", "--once")
+
+
+@contextlib.contextmanager
+def running(*command: str, temporary: Path) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def read_to(words: str, demo: "subprocess.Popen[str]") -> None:
+    assert demo.stdout
+    while line := demo.stdout.readline():
+        if words in line:
+            return
+    raise AssertionError(words)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_ends_it_early_is_told_so_and_finds_nothing_left(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    with running(*COMMAND, temporary=tmp_path) as demo:
+        read_to("1. ", demo)
+        assert list(tmp_path.glob("idservice-demo-*/*"))
+        demo.send_signal(ending)
+        said, complained = demo.communicate(timeout=60)
+    assert (demo.returncode, complained) == (130, "")
+    assert said.strip().endswith("Stopped before the end.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_ends_it_when_the_city_is_up_ends_it_well(tmp_path: Path) -> None:
+    with running(*COMMAND[:-1], temporary=tmp_path) as demo:
+        read_to("Ctrl-C ends everything", demo)
+        os.killpg(demo.pid, signal.SIGINT)
+        said, complained = demo.communicate(timeout=60)
+    assert (demo.returncode, complained) == (0, "")
+    assert said.strip().endswith("Stopped.")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")
