@@ -5,6 +5,7 @@ is known to be linkable must be found so, and a planted leak found, for otherwis
 see nothing. How a run is written down stands in `report.py`.
 """
 
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,8 +111,9 @@ def run(wish: Wish, progress: Progress) -> Result:
     Raises:
         Failed: a process ended without its result.
     """
-    parts = [(wish, formats.FORMATS[name].id) for name in dict.fromkeys(wish.formats)]
-    played = processes.side_by_side(_play, parts, progress)
+    with _emptied() as folder:
+        parts = [(wish, formats.FORMATS[name].id, folder) for name in dict.fromkeys(wish.formats)]
+        played = processes.side_by_side(_play, parts, progress)
     return Result(
         wish=wish,
         city=tuple(row for each in played for row in each.city),
@@ -122,40 +124,59 @@ def run(wish: Wish, progress: Progress) -> Result:
     )
 
 
-def _play(part: tuple[Wish, str], progress: Progress) -> _Played:
+@contextmanager
+def _emptied() -> Iterator[Path]:
+    """Lend a folder that goes however the run ends: its cities have keys.
+
+    It is this process's, so that the others can be killed.
+    """
+    told = (signal.SIGTERM, signal.SIGHUP)
+    # nohup has one ignored, and so it stays
+    endings = [each for each in told if signal.getsignal(each) is signal.SIG_DFL]
+    for ending in endings:
+        signal.signal(ending, signal.default_int_handler)
+    try:
+        with tempfile.TemporaryDirectory(prefix="idservice-linkability-") as folder:
+            yield Path(folder)
+    finally:
+        for ending in endings:
+            signal.signal(ending, signal.SIG_DFL)
+
+
+def _play(part: tuple[Wish, str, Path], progress: Progress) -> _Played:
     """Play one format in the city and in the town."""
-    wish, name = part
+    wish, name, folder = part
     chosen = formats.FORMATS[name]
-    seen, people = _simulated(chosen, wish, progress, in_town=False)
+    seen, people = _simulated(chosen, wish, folder, progress, in_town=False)
     judging = progress.begin(f"{name}: adversaries in the city", game.STEPS + 1)
     in_city = game.play(seen, people, chosen, seed=wish.seed, progress=judging)
     planted = game.play_planted(seen, people, chosen, seed=wish.seed)
     judging(1)
-    seen, people = _simulated(chosen, wish, progress, in_town=True)
+    seen, people = _simulated(chosen, wish, folder, progress, in_town=True)
     judging = progress.begin(f"{name}: adversaries in the town", game.STEPS)
     in_town = game.play(seen, people, chosen, seed=wish.seed, progress=judging)
-    with _founded(wish, wish.town) as folder:
-        attempts = tagging.attempts(folder, name, seed=wish.seed)
+    with _founded(wish, wish.town, folder) as town_folder:
+        attempts = tagging.attempts(town_folder, name, seed=wish.seed)
     return _Played(city=in_city, town=in_town, planted=planted, attempts=attempts)
 
 
 @contextmanager
-def _founded(wish: Wish, residents: int) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(prefix="idservice-linkability-") as folder:
-        yield offices.found(Path(folder) / "city", residents=residents, seed=wish.seed)
+def _founded(wish: Wish, residents: int, folder: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        yield offices.found(Path(own) / "city", residents=residents, seed=wish.seed)
 
 
 def _simulated(
-    chosen: Format, wish: Wish, progress: Progress, *, in_town: bool
+    chosen: Format, wish: Wish, folder: Path, progress: Progress, *, in_town: bool
 ) -> tuple[Seen, Population]:
     """Let everybody in the city, or in the town, be issued and show."""
     residents = wish.town if in_town else wish.residents
     people = population.make(residents, today=period.day(offices.NOW), seed=wish.seed)
     where = "town" if in_town else "city"
     step = progress.begin(f"{chosen.id}: a {where} of {residents:,}", residents)
-    with _founded(wish, residents) as folder:
+    with _founded(wish, residents, folder) as city_folder:
         seen = simulation.run(
-            folder,
+            city_folder,
             people,
             chosen,
             in_town=in_town,

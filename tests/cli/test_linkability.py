@@ -1,8 +1,12 @@
 """`idservice audit linkability`: its exit code, its table, its files, and when it is loaded."""
 
+import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,7 @@ from typer.testing import CliRunner, Result
 
 from idservice.cli import audit
 
+COMMAND = "from idservice.cli.main import app; app()"
 SMALL = ("--residents", "24", "--town", "24", "--format", "jwp+bbs")
 
 
@@ -50,6 +55,31 @@ def test_misuse_is_exit_code_two_and_a_sentence(arguments: tuple[str, ...], said
     assert done.exit_code == 2
     assert said in done.stderr
     assert not done.stdout
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_no_keys_of_a_city_are_left_by_a_game_that_is_ended(
+    tmp_path: Path, ending: signal.Signals
+) -> None:
+    game = subprocess.Popen(
+        [sys.executable, "-c", COMMAND, "audit", "linkability", "--residents", "4000"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        while len([*tmp_path.glob("idservice-linkability-*/**/city/issuer")]) < 2:
+            assert game.poll() is None
+            time.sleep(0.05)
+        os.killpg(game.pid, ending)
+        game.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(game.pid, signal.SIGKILL)
+        game.wait()
+    assert game.returncode
+    assert not [*tmp_path.glob("idservice-*")]
 
 
 def test_a_folder_that_cannot_be_written_to_is_refused_before_the_game(tmp_path: Path) -> None:
