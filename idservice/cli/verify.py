@@ -40,7 +40,7 @@ _SENTENCES = {
     "not_yet_valid": "It does not count yet.",
     "withdrawn": "It was withdrawn.",
     "status_unavailable": "No status list is at hand that is recent enough.",
-    "holder_binding": "Its holder's answer is missing or does not fit.",
+    "holder_binding": "Its holder's answer is missing, does not fit, or is not of now.",
     "wrong_audience": "It was made for somebody else.",
     "wrong_nonce": "It answers another question.",
     "policy": "It does not show what the policy requires.",
