@@ -33,11 +33,13 @@ def test_a_command_reads_and_answers(stage: Stage, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_refusal_keeps_its_code_and_its_sentence(stage: Stage) -> None:
-    ended = stage.run("enrol", "--print", "-", "--out", str(stage.folder / "card.pdf"), given="[]")
-    assert (ended.code, ended.out) == (1, "")
-    assert ended.err
-    with pytest.raises(Stuck, match="enrol failed"):
-        stage.command("enrol", "--print", "-", given="[]")
+    for given, code in (("{}", 1), ("[]", 2)):
+        card = str(stage.folder / "card.pdf")
+        ended = stage.run("enrol", "--print", "-", "--out", card, given=given)
+        assert (ended.code, ended.out) == (code, "")
+        assert ended.err
+        with pytest.raises(Stuck, match="enrol failed"):
+            stage.command("enrol", "--print", "-", given=given)
 
 
 def test_what_serves_is_stopped_or_killed_and_starts_again(stage: Stage) -> None:
