@@ -28,12 +28,10 @@ LARGEST_HEADER = 16 * 1024
 SIGNATURE_SIZE = 64
 _HALF = 32
 _HIGH_BIT = 0x80
-_DER = {
-    (0, 0): (b"\x30\x44\x02\x20", b"\x02\x20"),
-    (0, 1): (b"\x30\x45\x02\x20", b"\x02\x21\0"),
-    (1, 0): (b"\x30\x45\x02\x21\0", b"\x02\x20"),
-    (1, 1): (b"\x30\x46\x02\x21\0", b"\x02\x21\0"),
-}
+_DER = (
+    ((b"\x30\x44\x02\x20", b"\x02\x20"), (b"\x30\x45\x02\x20", b"\x02\x21\0")),
+    ((b"\x30\x45\x02\x21\0", b"\x02\x20"), (b"\x30\x46\x02\x21\0", b"\x02\x21\0")),
+)
 """What stands before r and before s, by the highest bits of both, if none has leading zeros."""
 _VERIFYING = ec.ECDSA(Prehashed(SHA256()))
 _SIGNING = ec.ECDSA(SHA256(), deterministic_signing=True)
@@ -133,29 +131,32 @@ def check_signature(
     """
     if key.curve.name != "secp256r1":
         raise ValueError("not a P-256 key")
+    if len(signature) != SIGNATURE_SIZE:
+        raise BadSignature("JWS (RFC 7518, section 3.4): not 64 octets")
     # Hashed here, because `hashlib` has its SHA-256 ready and `cryptography` looks for it.
-    check_digest(hashlib.sha256(signing_input).digest(), signature, key)
+    digest = hashlib.sha256(signing_input).digest()
+    check_digest(digest, signature[:_HALF], signature[_HALF:], key)
 
 
-def check_digest(digest: bytes, signature: bytes, key: ec.EllipticCurvePublicKey) -> None:
+def check_digest(digest: bytes, r: bytes, s: bytes, key: ec.EllipticCurvePublicKey) -> None:
     """Check an ES256 signature over what hashes to `digest`; for hot paths.
 
     Spec: RFC 7518, section 3.4.
 
     Args:
         digest: SHA-256 of header and payload as they travel, with the dot between them.
-        signature: 64 octets, r then s.
+        r: 32 octets, and so has `s`.
+        s: the other half of the signature.
         key: P-256.
 
     Raises:
-        BadSignature: not 64 octets, or not a signature of this digest by this key.
+        BadSignature: not a signature of this digest by this key.
 
-    Not checked: that `key` is one of P-256; the header, and whose key it is.
+    Not checked: that `key` is one of P-256 and that both halves have 32 octets; the header, and
+    whose key it is.
     """
-    if len(signature) != SIGNATURE_SIZE:
-        raise BadSignature("JWS (RFC 7518, section 3.4): not 64 octets")
     try:
-        key.verify(_der(signature), digest, _VERIFYING)
+        key.verify(_der(r, s), digest, _VERIFYING)
     except InvalidSignature as error:
         raise BadSignature("JWS (RFC 7515, section 5.2): the signature does not verify") from error
 
@@ -233,13 +234,13 @@ def es256_signer(private_key: ec.EllipticCurvePrivateKey) -> Signer:
     return signer
 
 
-def _der(signature: bytes) -> bytes:
+def _der(r: bytes, s: bytes) -> bytes:
     """Write r and s as an ASN.1 SEQUENCE; by hand, because it stands on the hottest path."""
-    first_of_r, first_of_s = signature[0], signature[_HALF]
+    first_of_r, first_of_s = r[0], s[0]
     if first_of_r and first_of_s:
-        before_r, before_s = _DER[first_of_r >> 7, first_of_s >> 7]
-        return before_r + signature[:_HALF] + before_s + signature[_HALF:]
-    r, s = _integer(signature[:_HALF]), _integer(signature[_HALF:])
+        before_r, before_s = _DER[first_of_r >> 7][first_of_s >> 7]
+        return before_r + r + before_s + s
+    r, s = _integer(r), _integer(s)
     return b"\x30%c\x02%c%b\x02%c%b" % (len(r) + len(s) + 4, len(r), r, len(s), s)
 
 

@@ -8,6 +8,7 @@ out: payloads of another shape, which `crypto.sdjwt.verify` reads; the cutting (
 """
 
 import hashlib
+import struct
 from typing import Final, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,27 +34,20 @@ class Hidden(NamedTuple):
 
 
 class Cuts(NamedTuple):
-    """The fixed pieces of a payload, in their order, and where what lies between begins and ends.
+    """The fixed pieces of a payload, and where what lies between begins and ends."""
 
-    Places count octets from the beginning, `index_end` from the end.
-    """
-
-    head: bytes
-    """Up to the bracket of the top list of digests, itself included."""
-    digests_at: int
-    """Where that bracket stands."""
-    digests_end: int
+    layout: struct.Struct
+    """Everything up to the status index: `head`, the top list of digests, what stands between it
+    and `x`, `x`, `to_y`, `y`, `to_index`."""
+    fixed: tuple[bytes, bytes, bytes]
+    """`head`, `to_y` and `to_index`."""
     middle: bytes
     """From the end of that list up to `x`; or nothing where an inner list lies in it."""
-    x_at: int
-    x_end: int
-    to_y: bytes
-    y_at: int
-    y_end: int
-    to_index: bytes
     index_at: int
     index_end: int
+    """Counted from the end."""
     tail: bytes
+    """From the end of the index on."""
 
 
 class Shape(NamedTuple):
@@ -119,21 +113,16 @@ def of(
         pieces.insert(1, b"")
     head, to_inner, from_inner, to_y, to_index, tail = pieces
     from_inner, to_y, to_index = from_inner + b'"', b'"' + to_y + b'"', b'"' + to_index
-    digests_end = len(head) + _list_size(top.number)
-    x_at = digests_end + len(to_inner) + _list_size(inner.number) + len(from_inner)
-    y_at = x_at + HASH_SIZE + len(to_y)
+    digests, inner_list = _list_size(top.number), _list_size(inner.number)
+    between = len(to_inner) + inner_list + len(from_inner)
+    layout = struct.Struct(
+        f"{len(head)}s{digests}s{between}s{HASH_SIZE}s{len(to_y)}s{HASH_SIZE}s{len(to_index)}s"
+    )
     cuts = Cuts(
-        head=head + b"[",
-        digests_at=len(head),
-        digests_end=digests_end,
+        layout=layout,
+        fixed=(head, to_y, to_index),
         middle=b"" if inner.number else from_inner,
-        x_at=x_at,
-        x_end=x_at + HASH_SIZE,
-        to_y=to_y,
-        y_at=y_at,
-        y_end=y_at + HASH_SIZE,
-        to_index=to_index,
-        index_at=y_at + HASH_SIZE + len(to_index),
+        index_at=layout.size,
         index_end=-len(tail),
         tail=tail,
     )

@@ -13,6 +13,7 @@ verification, because the curve has taken its code out of the processor's caches
 """
 
 import hashlib
+import struct
 from typing import Final
 
 import orjson
@@ -35,6 +36,10 @@ _ANSWER_HEADER_SIZE: Final = len(_ANSWER_HEADER)
 _MAX_AGE, _SKEW = key_binding.MAX_AGE, key_binding.SKEW
 _DOT: Final = ord(".")
 _ZERO: Final = ord("0")
+_PLUS: Final = ord("+")
+_SLASH: Final = ord("/")
+_SIGNED: Final = struct.Struct("=32s32sH 32s32sH 32sB 32sB")
+"""The issuer's signature, the holder's, and the holder's point, each with what fills it up."""
 _SIGNATURE: Final = 86
 """Octets of a signature in base64url."""
 _DOT_AND_SIGNATURE: Final = _SIGNATURE + 1
@@ -99,7 +104,7 @@ def open_usual(
         return _open(text, shape, issuer_key, audience, nonce, now)
     except (BadSignature, HolderBinding):
         raise
-    except (_Unusual, CryptoError, LookupError, TypeError, ValueError):
+    except (_Unusual, CryptoError, LookupError, TypeError, ValueError, struct.error):
         return None
 
 
@@ -111,7 +116,7 @@ def _open(
     nonce: str,
     now: UnixSeconds,
 ) -> Opened:
-    header, so_far, count, cuts, *_ = shape
+    header, so_far, count, (layout, fixed, middle, index_at, index_end, tail), *_ = shape
     data = text.encode()
     first, last = data.find(b"~"), data.rfind(b"~") + 1
     dot = first - _DOT_AND_SIGNATURE
@@ -148,52 +153,40 @@ def _open(
 
     # The issuer's payload (section 7.1, steps 2 and 3), cut at the places that are known.
     payload = _decode(body)
-    (
-        head,
-        digests_at,
-        digests_end,
-        middle,
-        x_at,
-        x_end,
-        to_y,
-        y_at,
-        y_end,
-        to_index,
-        index_at,
-        index_end,
-        tail,
-    ) = cuts
+    head, listing, piece, x_text, to_y, y_text, to_index = layout.unpack_from(payload)
     index = payload[index_at:index_end]
-    point = payload[x_at:x_end] + b"A" + payload[y_at:y_end] + b"A"
+    point = x_text + b"A" + y_text + b"A"
     if (
-        not payload.startswith(head)
-        or payload[x_end:y_at] != to_y
-        or payload[y_end:index_at] != to_index
+        (head, to_y, to_index) != fixed
         or not payload.endswith(tail)
         or not index.isdigit()
         or len(index) > _MOST_DIGITS
         or (index[0] == _ZERO and len(index) > 1)
-        or b"+" in point
-        or b"/" in point
+        or _PLUS in point
+        or _SLASH in point
     ):
         raise _Unusual
-    listed = _loads(payload[digests_at:digests_end])
+    listed = _loads(listing)
     digests = {*listed}
     # As many as announced, all of them texts (`join` takes nothing else), none twice (step 4).
-    if len(digests) != count or len("".join(listed)) != HASH_SIZE * count:
+    if (
+        type(listed) is not list
+        or len(digests) != count
+        or len("".join(listed)) != HASH_SIZE * count
+    ):
         raise _Unusual
-    piece = payload[digests_end:x_at]
     inner = _NONE if piece == middle else _inner_digests(piece, shape, digests)
     shown = _disclosures(data[first + 1 : last - 1].split(b"~"), digests, inner, shape)
 
     # Signatures and key are read in one go, each filled up with zeros, which must stay zeros.
     raw = _read(data[dot + 1 : first] + b"AA" + data[-_SIGNATURE:] + b"AA" + point, _URL, True)  # noqa: FBT003 - positions cost less than names
-    if raw[64] | raw[65] | raw[130] | raw[131] | raw[164] | raw[197]:
+    r, s, end, its_r, its_s, its_end, x, x_end, y, y_end = _SIGNED.unpack(raw)
+    if end or its_end or x_end or y_end:
         raise _Unusual
-    holder = jwk.load_point(raw[132:164] + raw[165:197])
-    jws.check_digest(signed, raw[:64], issuer_key)
+    holder = jwk.load_point(x + y)
+    jws.check_digest(signed, r, s, issuer_key)
     try:
-        jws.check_digest(_sha256(answered).digest(), raw[66:130], holder)
+        jws.check_digest(_sha256(answered).digest(), its_r, its_s, holder)
     except BadSignature as error:
         raise HolderBinding("KB-JWT (RFC 9901, 7.3, step 5.3): not by the holder") from error
     return shown, int(index), holder

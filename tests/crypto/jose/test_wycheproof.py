@@ -66,7 +66,7 @@ def test_ecdsa_der_written_by_hand_is_the_one_der_that_verifies(
     except (ValueError, OverflowError):
         assert test["result"] == "invalid"
         return
-    same = jws._der(raw) == der
+    same = jws._der(raw[:32], raw[32:]) == der
     assert same or test["result"] == "invalid"
     if same:
         try:

@@ -362,6 +362,16 @@ def test_a_digest_twice_does_not_pass(listed: Any) -> None:
         assert quick(bound(payload, *([text] if text else texts))) is None
 
 
+def test_a_text_in_the_place_of_the_digests_does_not_pass() -> None:
+    """It takes as many octets as the list, and has as many different characters as that digests."""
+    payload = json.loads(ORIGINAL.payload)
+    text = "\n" * 14 + "abcd" * 50 + "a"
+    assert len(json.dumps(text)) == len(json.dumps(payload["_sd"], separators=(",", ":")))
+    assert (len(set(text)), len(text)) == (len(HIDDEN), 43 * len(HIDDEN))
+    for disclosure in map(sd_jwts.b64, ORIGINAL.disclosures):
+        assert quick(bound({**payload, "_sd": text}, disclosure)) is None
+
+
 def test_a_wrong_signature_is_final_and_named() -> None:
     text = shown("resident")
     with pytest.raises(BadSignature):
